@@ -1,0 +1,86 @@
+"""How an adapter describes itself: its options as data, declared once.
+
+Validation, command-line flags, the console's form and the docs page all come from this declaration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from archiver.errors import ConfigError
+
+__all__ = ["Option", "OptionType", "check_options"]
+
+OptionType = Literal["text", "integer", "number", "boolean", "path", "url"]
+
+
+class Option(msgspec.Struct, frozen=True, kw_only=True):
+    """One option of an adapter.
+
+    Attributes:
+        name: In snake case; the flag is ``--to NAME=value``.
+        help: One sentence for a person.
+        type: What the value is.
+        default: None makes the option required, unless ``optional``.
+        optional: May be left out although it has no default.
+        secret: Sealed in the vault, never shown; taken from the environment or a prompt, never from the command line.
+        main: The option that ``adapter:VALUE`` means; at most one per adapter.
+    """
+
+    name: str
+    help: str
+    type: OptionType = "text"
+    default: str | int | float | bool | None = None
+    optional: bool = False
+    secret: bool = False
+    main: bool = False
+
+
+def check_options(adapter: str, declared: tuple[Option, ...], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Checks what was given against what was declared.
+
+    Args:
+        adapter: The adapter's name, for the message.
+        declared: Its options.
+        given: Names and values, as text or already of the right type.
+
+    Returns:
+        Every option with its value in its own type; optional ones that were not given are left out.
+
+    Raises:
+        ConfigError: A name is unknown, a required one is missing, or a value is not of its type. Never shows a value.
+    """
+    names = {option.name: option for option in declared}
+    for name in given:
+        if name not in names:
+            known = ", ".join(sorted(names)) or "none"
+            raise ConfigError(f"{adapter} has no option {name!r}", hint=f"It has: {known}.")
+    values: dict[str, Any] = {}
+    for option in declared:
+        if option.name in given:
+            values[option.name] = _convert(adapter, option, given[option.name])
+        elif option.default is not None:
+            values[option.name] = option.default
+        elif not option.optional:
+            raise ConfigError(f"{adapter} needs the option {option.name!r}", hint=option.help)
+    return values
+
+
+def _convert(adapter: str, option: Option, value: Any) -> Any:
+    try:
+        match option.type:
+            case "integer":
+                return int(value)
+            case "number":
+                return float(value)
+            case "boolean":
+                if isinstance(value, bool):
+                    return value
+                return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[str(value).lower()]
+            case _:
+                return str(value)
+    except (ValueError, KeyError):
+        raise ConfigError(f"{adapter}: the option {option.name!r} must be of type {option.type}", hint=option.help) from None

@@ -1,0 +1,287 @@
+"""The port of the Database: what must be kept, and the few hot reads and writes.
+
+In: births from the collector, settlements from the pipeline. Out: waiting deliveries for the Fetcher, counters for people.
+**Reading writes nothing**; one batched, fenced write per settled item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from archiver.lifecycle import DeliveryState
+from archiver.model import (
+    Connection,
+    ConnectionState,
+    Customer,
+    CustomerState,
+    Delivery,
+    Discovery,
+    Kind,
+    LaneId,
+    Millis,
+    Receipt,
+    Role,
+    Session,
+)
+
+__all__ = [
+    "Birth",
+    "Births",
+    "Database",
+    "DeliveryRow",
+    "LaneCounters",
+    "Owner",
+    "Place",
+    "Settled",
+    "Want",
+]
+
+Place = tuple[int, Millis, int]
+"""Where a lane's reading stands: (priority, ready_at, delivery id) of the last delivery read."""
+
+
+class Want(msgspec.Struct, frozen=True):
+    """One lane's part of a read.
+
+    Attributes:
+        limit: At most this many deliveries.
+        after: Only what comes after this place; None begins at the beginning.
+    """
+
+    limit: int
+    after: Place | None = None
+
+
+class Birth(msgspec.Struct, frozen=True):
+    """A discovery and where it must go: one ``(lane, path, priority)`` per destination of the customer."""
+
+    discovery: Discovery
+    deliveries: Sequence[tuple[LaneId, str, int]]
+
+
+class Births(msgspec.Struct, frozen=True):
+    """What one batch of births changed.
+
+    Attributes:
+        items: New items; those that were known already do not count.
+        lanes: Lanes that have something waiting now which they had not before.
+    """
+
+    items: int
+    lanes: frozenset[LaneId]
+
+
+class Settled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What becomes of one delivery.
+
+    Attributes:
+        delivery_id: Which.
+        lane: Its lane.
+        customer_id: Its customer, whose epoch fences the write.
+        size: The item's size in bytes for the counters, 0 if unknown.
+        state: The new state; ``waiting`` for a later try.
+        ready_at: When a waiting one may be tried again.
+        attempt: Tries charged so far.
+        reason: The error's class name, for grouping; empty for ``archived``.
+        detail: What happened, for a person.
+        session: Where a chunked upload stands, or None.
+        receipt: Set exactly for ``archived``.
+    """
+
+    delivery_id: int
+    lane: LaneId
+    customer_id: int
+    size: int = 0
+    state: DeliveryState
+    ready_at: Millis
+    attempt: int
+    reason: str = ""
+    detail: str = ""
+    session: Session | None = None
+    receipt: Receipt | None = None
+
+
+class LaneCounters(msgspec.Struct, frozen=True, kw_only=True):
+    """One lane's numbers, kept as rows, never counted by scanning.
+
+    Attributes:
+        lane: Which.
+        customer: The customer's name.
+        adapter: The destination's adapter.
+        state: The connection's state.
+        reason: Why it is not active.
+        throttled_until: 0 if it is not throttled.
+        waiting: Deliveries by state.
+        archived: Deliveries by state.
+        rejected: Deliveries by state.
+        gone: Deliveries by state.
+        archived_bytes: Sum of sizes.
+        oldest_waiting_at: ``discovered_at`` of the oldest item still waiting; None if none is. (Read from an index, not a scan.)
+    """
+
+    lane: LaneId
+    customer: str
+    adapter: str
+    state: ConnectionState
+    reason: str
+    throttled_until: Millis
+    waiting: int
+    archived: int
+    rejected: int
+    gone: int
+    archived_bytes: int
+    oldest_waiting_at: Millis | None
+
+
+class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One delivery as a person sees it."""
+
+    id: int
+    customer: str
+    lane: LaneId
+    kind: Kind
+    external_id: str
+    path: str
+    state: DeliveryState
+    attempt: int
+    ready_at: Millis
+    reason: str
+    detail: str
+    size: int | None
+    occurred_at: Millis
+    receipt: Receipt | None
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """The process that serves a database."""
+
+    pid: int
+    host: str
+    since: Millis
+
+
+class Database(Protocol):
+    """Everything that Archiver remembers. Methods may be called concurrently; each is one transaction.
+
+    Raises:
+        ConfigError: The address cannot be opened.
+        SchemaError: A newer version wrote the database.
+    """
+
+    async def open(self) -> None:
+        """Connects, and brings the schema up to date (transactional: a kill half way leaves the old one)."""
+        ...
+
+    async def close(self) -> None:
+        """Lets go of everything, ownership too; harmless when called twice."""
+        ...
+
+    async def serve(self) -> None:
+        """Makes this process the one that serves the database, until `close` or its death (also by SIGKILL).
+
+        Raises:
+            DatabaseHeldError: Another process does; the message names its pid, host and since when.
+        """
+        ...
+
+    # -- customers and connections --------------------------------------------------------------------------------------------------
+
+    async def add_customer(self, name: str, *, path_template: str, weight: int = 1) -> Customer:
+        """Adds a customer.
+
+        Raises:
+            ConfigError: The name is taken, or is not 1-64 of ``a-z 0-9 . _ -`` beginning with a letter or digit.
+        """
+        ...
+
+    async def customers(self) -> Sequence[Customer]:
+        """All customers, by name."""
+        ...
+
+    async def set_customer_state(self, name: str, state: CustomerState) -> Customer:
+        """Pauses or resumes. Raises ConfigError if there is no such customer."""
+        ...
+
+    async def add_connection(
+        self, customer_id: int, role: Role, adapter: str, options: Mapping[str, Any], secrets: Mapping[str, bytes]
+    ) -> Connection:
+        """Adds a source or destination. A new destination gets deliveries for the customer's existing items only on request."""
+        ...
+
+    async def connections(self, *, customer_id: int | None = None, role: Role | None = None) -> Sequence[Connection]:
+        """Connections, by id."""
+        ...
+
+    async def set_connection_state(self, connection_id: int, state: ConnectionState, reason: str) -> bool:
+        """Enters a state. Returns False if it was in it already (so that a person is told once, not a thousand times)."""
+        ...
+
+    async def save_pace(self, connection_id: int, *, throttled_until: Millis, pace: bytes) -> None:
+        """Remembers what the pacer learnt, so that a restart begins near the known rate and obeys a Retry-After."""
+        ...
+
+    # -- birth ----------------------------------------------------------------------------------------------------------------------
+
+    async def add_births(self, source: Connection, births: Sequence[Birth], *, now: Millis, cursor: str | None) -> Births:
+        """Writes items, deliveries and the source's cursor in one transaction. An item that is known already changes nothing,
+        but a delivery it lacks is added (a new destination)."""
+        ...
+
+    async def cursor(self, source_id: int) -> str:
+        """The source's cursor; empty at the very first time."""
+        ...
+
+    # -- the hot path ---------------------------------------------------------------------------------------------------------------
+
+    async def ready_lanes(self, now: Millis) -> Mapping[LaneId, Millis]:
+        """Lanes that have waiting deliveries, each with its earliest ``ready_at``; of active customers and whatever connection state.
+
+        Costs lanes with work, not rows and not idle lanes (skips through the partial index).
+        """
+        ...
+
+    async def waiting(self, wants: Mapping[LaneId, Want], now: Millis) -> Mapping[LaneId, Sequence[Delivery]]:
+        """One read for all lanes: due deliveries of each, ordered by (priority, ready_at, id). Writes nothing.
+
+        Lanes without any are left out.
+        """
+        ...
+
+    async def settle(self, settled: Sequence[Settled], epochs: Mapping[int, int]) -> frozenset[int]:
+        """Writes what became of deliveries, in one transaction: new states, receipts, counters.
+
+        Args:
+            settled: What became of each.
+            epochs: Customer id → the epoch under which this process owns it.
+
+        Returns:
+            Ids that were **not** written, since the customer's epoch has moved on or the delivery was no longer waiting.
+        """
+        ...
+
+    async def save_sessions(self, sessions: Mapping[int, Session]) -> None:
+        """Delivery id → where its chunked upload stands; at chunk boundaries."""
+        ...
+
+    # -- looking --------------------------------------------------------------------------------------------------------------------
+
+    async def changes(self) -> int:
+        """A number that differs when *another* connection wrote something since; cheap enough to ask every second."""
+        ...
+
+    async def counters(self) -> Sequence[LaneCounters]:
+        """Every lane's numbers. Never scans deliveries."""
+        ...
+
+    async def deliveries(
+        self, *, customer: str | None = None, state: DeliveryState | None = None, after: int = 0, limit: int = 100
+    ) -> Sequence[DeliveryRow]:
+        """A page of deliveries by id."""
+        ...
+
+    async def retry(self, *, customer: str | None = None, reason: str | None = None, ids: Sequence[int] | None = None, now: Millis) -> int:
+        """Rejected and gone deliveries become waiting again with no tries charged. Returns how many."""
+        ...

@@ -1,0 +1,79 @@
+"""The port of every source: finds items, gives their bytes.
+
+In: a connection's options. Out: `Discovery` values for the collector, bytes for the Uploader. Next room: ``archiver.database``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from archiver.adapter import Option
+from archiver.errors import ArchiverError
+from archiver.model import Discovery, Item
+
+__all__ = ["Page", "Source", "SourceAdapter"]
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """Some discoveries, and where to go on after them.
+
+    Attributes:
+        discoveries: What was found; may be empty. At most about a thousand.
+        cursor: Opaque; stored in the same transaction as the discoveries, given back to `Source.discover` after a restart.
+        complete: This page ends a complete pass over what the source has.
+    """
+
+    discoveries: Sequence[Discovery]
+    cursor: str
+    complete: bool = False
+
+
+class Source(Protocol):
+    """One customer's place where items are born. Every method raises only errors of ``archiver.errors``."""
+
+    def discover(self, cursor: str) -> AsyncIterator[Page]:
+        """Finds items: first what there is, then, without end, what comes.
+
+        Args:
+            cursor: Of the last page that was stored; empty at the very first time.
+
+        Yields:
+            Pages. Finding an item again is harmless; never finding it is not. The iterator ends only if the source is finite;
+            a watching source waits inside for what comes. Closing the iterator ends the watch.
+        """
+        ...
+
+    async def read_many(self, items: Sequence[Item]) -> Sequence[bytes | ArchiverError]:
+        """The whole bytes of small items, in the same order, an error in the place of each that failed.
+
+        Errors: `SourceGoneError` (it is no longer there), `TransientError`, `UnavailableError`.
+        A size that differs from the declared one is the caller's to notice.
+        """
+        ...
+
+    def stream(self, item: Item, offset: int = 0) -> AsyncIterator[bytes]:
+        """The bytes of a big item from ``offset`` on, in chunks of at most 1 MiB; memory use does not depend on its size."""
+        ...
+
+    async def close(self) -> None:
+        """Lets go of everything; harmless when called twice."""
+        ...
+
+
+class SourceAdapter(Protocol):
+    """What a source module registers under the entry-point group ``archiver.sources`` (an instance called ``ADAPTER``)."""
+
+    name: str
+    summary: str
+    options: tuple[Option, ...]
+
+    def open(self, options: dict[str, Any]) -> Source:
+        """Makes the source from checked options (see `archiver.adapter.check_options`). Does no input or output.
+
+        Raises:
+            ConfigError: The options cannot work together.
+        """
+        ...
