@@ -1,0 +1,75 @@
+# The one door for hands. Needs Python 3.11 or newer with venv, make, and for the first run a package index.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SHELLFLAGS := -euc
+SHELL := /bin/sh
+
+PYTHON ?= $(shell for p in python3.11 python3 python3.13 python3.12; do \
+	"$$p" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup demo test check format bench bench-pacer bench-line bench-database bench-genstage lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+
+setup: $(READY) ## make .venv with the locked dependencies
+
+# The second run finds both stamps and asks no index. Editable, so that the sources are what runs; the build needs nothing from outside.
+$(VENV)/.locked: requirements.lock
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with venv is needed; say which with make PYTHON=..." >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(READY): $(VENV)/.locked pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY) ## the whole line on made-up customers and a Dropbox on loopback, about a minute
+	$(BIN)/archiver demo
+
+test: $(READY) ## all tests, with the scenarios that start and kill real processes
+	$(BIN)/python -m pytest tests
+
+check: $(READY) ## style, types, arrows between the rooms, exports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_arrows.py tests/test_exports.py
+
+format: $(READY) ## put the sources into their one form
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: bench-pacer bench-line ## the benchmarks whose figures the project promises
+
+bench-pacer: $(READY) ## the pacer against providers that it does not know, in virtual time
+	$(BIN)/python -m benchmarks.pacer
+
+bench-line: $(READY) ## the whole line, beside a bare loop that makes the same calls
+	$(BIN)/python -m benchmarks.line
+
+bench-database: $(READY) ## what the database costs per item
+	$(BIN)/python -m benchmarks.database
+
+bench-genstage: $(READY) ## events per second through the toolkit
+	$(BIN)/python -m benchmarks.genstage
+
+# pip-tools does not read dependency groups, so they are spelled out for it.
+lock: $(READY) ## resolve the dependencies anew into requirements.lock
+	$(BIN)/python -c 'import tomllib; d = tomllib.load(open("pyproject.toml", "rb")); \
+		print(*d["project"]["dependencies"], *d["dependency-groups"]["dev"], sep="\n")' > $(VENV)/lock.in
+	head -n 2 requirements.lock > $(VENV)/lock.head
+	grep -v '^#' requirements.lock > $(VENV)/lock.out
+	$(BIN)/pip-compile --quiet --upgrade --generate-hashes --strip-extras --allow-unsafe --no-header --no-annotate \
+		--no-emit-find-links --no-emit-index-url --no-emit-options --no-emit-trusted-host \
+		--output-file $(VENV)/lock.out $(VENV)/lock.in
+	cat $(VENV)/lock.head $(VENV)/lock.out > requirements.lock
+
+clean: ## remove .venv and every cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
