@@ -43,7 +43,7 @@ class CallKind(StrEnum):
 
 
 class Pace(Protocol):
-    """The lane's leave to make a call. An adapter wraps **each** HTTP request in it:
+    """The lane's leave to make a call. An adapter wraps **each** HTTP request in it.
 
     ``async with pace.call(CallKind.TRANSFER, items=80): …``
 
@@ -62,6 +62,7 @@ class Unpaced:
     @asynccontextmanager
     async def call(self, kind: CallKind, items: int = 1) -> AsyncIterator[None]:
         """Lets every call through."""
+        del kind, items
         yield
 
 

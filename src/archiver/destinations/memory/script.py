@@ -55,6 +55,13 @@ class Script:
         """The next calls are carried out, but their answer is lost."""
         self._lost += calls
 
+    def clear(self) -> None:
+        """Forgets what is left of the script."""
+        self._calls.clear()
+        self._items.clear()
+        self._delays.clear()
+        self._corrupt = self._lost = 0
+
     def next_call(self) -> tuple[float, ArchiverError | None]:
         """How long the next call takes, and how it fails."""
         return (self._delays.popleft() if self._delays else 0.0, self._calls.popleft() if self._calls else None)
