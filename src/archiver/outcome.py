@@ -100,16 +100,23 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Unavailable(msgspec.Struct, frozen=True, kw_only=True):
-    """The provider could not be reached."""
+    """The provider could not be reached.
+
+    Attributes:
+        reason: What happened.
+        session: Where a chunked upload stands, kept for the next try.
+        source: It is the item's source that is away, not the destination.
+    """
 
     reason: str
     session: Session | None = None
+    source: bool = False
 
 
 Outcome = Archived | Deferred | Rejected | Gone | Throttled | Parked | Unavailable
 
 
-def outcome_of(error: ArchiverError, *, session: Session | None = None) -> Outcome:
+def outcome_of(error: ArchiverError, *, session: Session | None = None) -> Outcome:  # noqa: PLR0911  one return per row of the table
     """Translates an error of the tree into an outcome, by its place in the tree.
 
     Args:

@@ -33,6 +33,7 @@ __all__ = [
     "Database",
     "DeliveryRow",
     "LaneCounters",
+    "LaneRecord",
     "Owner",
     "Place",
     "Settled",
@@ -53,6 +54,20 @@ class Want(msgspec.Struct, frozen=True):
 
     limit: int
     after: Place | None = None
+
+
+class LaneRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What is needed to wake a lane.
+
+    Attributes:
+        customer: Whose it is.
+        destination: Where its items go.
+        sources: Where its items' bytes are, by connection id.
+    """
+
+    customer: Customer
+    destination: Connection
+    sources: Sequence[Connection]
 
 
 class Birth(msgspec.Struct, frozen=True):
@@ -213,6 +228,10 @@ class Database(Protocol):
 
     async def connections(self, *, customer_id: int | None = None, role: Role | None = None) -> Sequence[Connection]:
         """Connections, by id."""
+        ...
+
+    async def lanes(self, ids: Sequence[LaneId]) -> Mapping[LaneId, LaneRecord]:
+        """What is needed to wake lanes: each with its customer, its destination and the customer's sources. Unknown ids are left out."""
         ...
 
     async def set_connection_state(self, connection_id: int, state: ConnectionState, reason: str) -> bool:

@@ -5,7 +5,7 @@ In: a connection's options. Out: `Discovery` values for the collector, bytes for
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -34,7 +34,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 class Source(Protocol):
     """One customer's place where items are born. Every method raises only errors of ``archiver.errors``."""
 
-    def discover(self, cursor: str) -> AsyncIterator[Page]:
+    def discover(self, cursor: str) -> AsyncGenerator[Page, None]:
         """Finds items: first what there is, then, without end, what comes.
 
         Args:

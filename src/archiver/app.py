@@ -1,0 +1,386 @@
+"""The composition root: settings in, a running Archiver out; the only room that knows all others. Commands and console ask only it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from archiver import registry
+from archiver.adapter import Option, check_options
+from archiver.database.port import Database, DeliveryRow, LaneCounters
+from archiver.database.sqlite import SqliteDatabase
+from archiver.destinations.port import Account, Context, Destination, Pace, Unpaced
+from archiver.errors import ConfigError, DatabaseUnavailableError
+from archiver.fleet.local import LocalFleet
+from archiver.lifecycle import DeliveryState
+from archiver.model import Connection, ConnectionState, Customer, CustomerState, LaneId, Millis, Role
+from archiver.naming import DEFAULT_TEMPLATE, check_template
+from archiver.pipeline.assembly import Assembly, Parts
+from archiver.pipeline.collector import Collected, Collector
+from archiver.pipeline.contents import Contents
+from archiver.pipeline.events import Listener, ignore_event
+from archiver.pipeline.share import Budget
+from archiver.settings import Settings
+from archiver.sources.port import Source
+from archiver.vault import Vault
+from genstage.clock import Clock, SystemClock
+
+__all__ = ["Archiver", "ConnectionSpec", "CustomerAdded", "CustomerView", "LaneProgress", "Progress"]
+
+_REPORT_SECONDS = 0.5
+
+
+class ConnectionSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A source or destination as a person gives it: raw text, not checked yet.
+
+    Attributes:
+        adapter: Its name in the registry.
+        options: Names and texts.
+        secrets: Names and texts of the secret options; never shown.
+    """
+
+    adapter: str
+    options: Mapping[str, str] = {}
+    secrets: Mapping[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"ConnectionSpec(adapter={self.adapter!r}, options={dict(self.options)!r}, secrets=<{len(self.secrets)}>)"
+
+
+class CustomerAdded(msgspec.Struct, frozen=True, kw_only=True):
+    """A customer that was added, and whom its destinations belong to (by connection id, if they were asked)."""
+
+    customer: Customer
+    connections: Sequence[Connection]
+    accounts: Mapping[int, Account]
+
+
+class CustomerView(msgspec.Struct, frozen=True, kw_only=True):
+    """A customer with its connections."""
+
+    customer: Customer
+    connections: Sequence[Connection]
+
+
+class LaneProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """What one lane is at, while it runs.
+
+    Attributes:
+        lane: Which.
+        customer: The customer's name.
+        adapter: The destination's adapter.
+        state: The connection's state.
+        reason: Why it is not active.
+        waiting: Deliveries not archived yet.
+        in_flight: Deliveries under way.
+        archived: Deliveries archived, ever.
+        rejected: Deliveries that need a person.
+        gone: Deliveries lost at the source.
+        calls_per_second: The pace that the system found; None while it has not met a limit.
+        throttled_until: In milliseconds since the epoch; 0 if it is not throttled.
+        oldest_waiting_at: When the oldest waiting item was discovered; None if none waits.
+    """
+
+    lane: LaneId
+    customer: str
+    adapter: str
+    state: ConnectionState
+    reason: str
+    waiting: int
+    in_flight: int
+    archived: int
+    rejected: int
+    gone: int
+    calls_per_second: float | None
+    throttled_until: Millis
+    oldest_waiting_at: Millis | None
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """What a running Archiver is at.
+
+    Attributes:
+        seconds: Since `Archiver.run` began.
+        archived: Deliveries archived since then.
+        archived_bytes: Of these.
+        reads: How often the Fetcher has read the Database.
+        lanes: Every lane, by customer.
+    """
+
+    seconds: float
+    archived: int
+    archived_bytes: int
+    reads: int
+    lanes: Sequence[LaneProgress]
+
+
+class Archiver:
+    """An open Archiver: ``async with Archiver.open(settings) as archiver``."""
+
+    def __init__(self, settings: Settings, database: Database, http: aiohttp.ClientSession, clock: Clock) -> None:
+        self._settings = settings
+        self._database = database
+        self._http = http
+        self._clock = clock
+        self._vault = Vault(keys=settings.key.reveal(), key_file=settings.key_file)
+        self._assembly: Assembly | None = None
+        self._began = 0.0
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: Settings, *, serve: bool = False, clock: Clock | None = None) -> AsyncIterator[Archiver]:
+        """Opens the database, and closes everything at the end.
+
+        Args:
+            settings: Where things are.
+            serve: Be the process that serves the database; needed for `run`.
+            clock: Time; the machine's by default.
+
+        Raises:
+            DatabaseHeldError: ``serve``, but another process serves the database; the message names it.
+            ConfigError: The database cannot be opened.
+            SchemaError: A newer version wrote the database.
+        """
+        clock = clock or SystemClock()
+        database = SqliteDatabase(_path(settings.database), clock=clock)
+        # No total timeout: big files take long. Each adapter limits the time without progress itself.
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=120)
+        connector = aiohttp.TCPConnector(limit=0, limit_per_host=0, keepalive_timeout=30)
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=True) as http:
+            try:
+                if serve:
+                    # Before the schema is touched: a second process must not migrate under the first one.
+                    await database.serve()
+                await database.open()
+                yield cls(settings, database, http, clock)
+            finally:
+                await database.close()
+
+    # -- running --------------------------------------------------------------------------------------------------------------------
+
+    async def run(
+        self,
+        stop: asyncio.Event,
+        *,
+        until_empty: bool = False,
+        listener: Listener = ignore_event,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> bool:
+        """Archives until ``stop`` is set, then drains.
+
+        Args:
+            stop: Set it to drain; uploads that have begun may take up to the setting ``drain_seconds``.
+            until_empty: End by itself when every source was read and nothing is left that could be uploaded now.
+            listener: Told what happens.
+            on_progress: Told twice a second how far everything is.
+
+        Returns:
+            Whether everything that had begun ended by itself.
+        """
+        settings = self._settings
+        self._assembly = Assembly(
+            Parts(
+                database=self._database,
+                open_source=self._open_source,
+                open_destination=self._open_destination,
+                name_rules=_name_rules,
+                clock=self._clock,
+                listener=listener,
+                budget=Budget(settings.uploads_in_flight, settings.bytes_in_flight),
+                sweep_seconds=settings.sweep_seconds,
+            )
+        )
+        self._began = self._clock.time()
+        fleet = LocalFleet(self._clock)
+        beside = [self._report(on_progress)] if on_progress else []
+        return await fleet.run(self._assembly, stop, drain_seconds=settings.drain_seconds, until_empty=until_empty, beside=beside)
+
+    async def _report(self, told: Callable[[Progress], None]) -> None:
+        """Tells the progress until cancelled; while the database is away there is nothing to tell."""
+        while True:
+            with suppress(DatabaseUnavailableError):
+                told(await self.progress())
+            await self._clock.sleep(_REPORT_SECONDS)
+
+    async def progress(self) -> Progress:
+        """What the running Archiver is at; also before and after `run`, then without what only a running one knows."""
+        assembly = self._assembly
+        awake = assembly.lanes.awake if assembly else {}
+        lanes = []
+        for row in await self._database.counters():
+            lane = awake.get(row.lane)
+            rest = lane.gate.throttled_until() - self._clock.time() if lane else 0.0
+            lanes.append(
+                LaneProgress(
+                    lane=row.lane,
+                    customer=row.customer,
+                    adapter=row.adapter,
+                    state=row.state,
+                    reason=row.reason,
+                    waiting=row.waiting,
+                    in_flight=len(lane.in_flight) if lane else 0,
+                    archived=row.archived,
+                    rejected=row.rejected,
+                    gone=row.gone,
+                    calls_per_second=lane.gate.calls_per_second() if lane else None,
+                    throttled_until=int((self._clock.wall() + rest) * 1000) if rest > 0 else 0,
+                    oldest_waiting_at=row.oldest_waiting_at,
+                )
+            )
+        return Progress(
+            seconds=self._clock.time() - self._began if assembly else 0.0,
+            archived=assembly.settlement.archived if assembly else 0,
+            archived_bytes=assembly.settlement.archived_bytes if assembly else 0,
+            reads=assembly.fetcher.reads if assembly else 0,
+            lanes=lanes,
+        )
+
+    # -- customers ------------------------------------------------------------------------------------------------------------------
+
+    async def add_customer(  # noqa: PLR0913  what a person says in one command
+        self,
+        name: str,
+        sources: Sequence[ConnectionSpec],
+        destinations: Sequence[ConnectionSpec],
+        *,
+        weight: int = 1,
+        path_template: str | None = None,
+        ping: bool = True,
+    ) -> CustomerAdded:
+        """Adds a customer with its connections, after everything was checked and the destinations have answered.
+
+        Raises:
+            ConfigError: A name, an option or the template cannot be.
+            DestinationError: A destination does not let us in. Nothing was added.
+            UnavailableError: A destination cannot be reached. Nothing was added.
+        """
+        template = DEFAULT_TEMPLATE if path_template is None else path_template
+        check_template(template)
+        checked = [(Role.SOURCE, spec, _checked(spec, registry.source(spec.adapter).options)) for spec in sources]
+        checked += [(Role.DESTINATION, spec, _checked(spec, registry.destination(spec.adapter).options)) for spec in destinations]
+        accounts: list[Account | None] = []
+        for role, spec, values in checked:
+            if role is Role.SOURCE:
+                await registry.source(spec.adapter).open(values).close()
+                accounts.append(None)
+            else:
+                accounts.append(await self._ping(spec.adapter, values) if ping else None)
+        customer = await self._database.add_customer(name, path_template=template, weight=weight)
+        connections = []
+        for role, spec, values in checked:
+            secret = {key: values.pop(key) for key in list(values) if key in spec.secrets}
+            sealed = {
+                key: self._vault.seal(text, customer=str(customer.id), adapter=spec.adapter, field=key) for key, text in secret.items()
+            }
+            connections.append(await self._database.add_connection(customer.id, role, spec.adapter, values, sealed))
+        known = {connection.id: account for connection, account in zip(connections, accounts, strict=True) if account is not None}
+        return CustomerAdded(customer=customer, connections=connections, accounts=known)
+
+    async def _ping(self, adapter: str, values: dict[str, Any]) -> Account:
+        destination = registry.destination(adapter).open(values, Context(pace=Unpaced(), clock=self._clock, http=self._http))
+        try:
+            return await destination.ping()
+        finally:
+            await destination.close()
+
+    async def customers(self) -> Sequence[CustomerView]:
+        """Every customer with its connections, by name."""
+        connections = await self._database.connections()
+        return [
+            CustomerView(customer=customer, connections=[c for c in connections if c.customer_id == customer.id])
+            for customer in await self._database.customers()
+        ]
+
+    async def pause(self, name: str) -> Customer:
+        """Serves the customer no more until `resume`; what is under way ends. Raises ConfigError if there is no such customer."""
+        return await self._database.set_customer_state(name, CustomerState.PAUSED)
+
+    async def resume(self, name: str) -> Customer:
+        """Serves the customer again, and lets its parked lanes try again. Raises ConfigError if there is no such customer."""
+        customer = await self._database.set_customer_state(name, CustomerState.ACTIVE)
+        for connection in await self._database.connections(customer_id=customer.id):
+            if connection.state is not ConnectionState.ACTIVE:
+                await self._database.set_connection_state(connection.id, ConnectionState.ACTIVE, "")
+        return customer
+
+    # -- items ----------------------------------------------------------------------------------------------------------------------
+
+    async def import_items(self, name: str | None = None) -> Collected:
+        """One complete pass over the sources of a customer, or of all: what they have becomes items, nothing is uploaded.
+
+        Raises:
+            ConfigError: There is no such customer.
+            ArchiverError: A source could not be read.
+        """
+        customers = [c for c in await self._database.customers() if name is None or c.name == name]
+        if name is not None and not customers:
+            raise ConfigError(f"there is no customer {name!r}", hint="`archiver customers list` shows them.")
+        contents = Contents(self._open_source)
+        collector = Collector(self._database, contents, _name_rules, lambda _: None, clock=self._clock, listener=ignore_event)
+        found = new = 0
+        try:
+            for customer in customers:
+                for source in await self._database.connections(customer_id=customer.id, role=Role.SOURCE):
+                    collected = await collector.collect(customer, source)
+                    found += collected.found
+                    new += collected.new
+        finally:
+            await contents.close()
+        return Collected(found, new)
+
+    async def retry(self, *, customer: str | None = None, reason: str | None = None, ids: Sequence[int] | None = None) -> int:
+        """Rejected and gone deliveries become waiting again; returns how many."""
+        return await self._database.retry(customer=customer, reason=reason, ids=ids, now=int(self._clock.wall() * 1000))
+
+    async def status(self) -> Sequence[LaneCounters]:
+        """Every lane's numbers."""
+        return await self._database.counters()
+
+    async def deliveries(
+        self, *, customer: str | None = None, state: DeliveryState | None = None, after: int = 0, limit: int = 100
+    ) -> Sequence[DeliveryRow]:
+        """A page of deliveries by id."""
+        return await self._database.deliveries(customer=customer, state=state, after=after, limit=limit)
+
+    # -- opening adapters -----------------------------------------------------------------------------------------------------------
+
+    def _open_source(self, connection: Connection) -> Source:
+        return registry.source(connection.adapter).open(self._values(connection))
+
+    def _open_destination(self, connection: Connection, pace: Pace) -> Destination:
+        context = Context(pace=pace, clock=self._clock, http=self._http)
+        return registry.destination(connection.adapter).open(self._values(connection), context)
+
+    def _values(self, connection: Connection) -> dict[str, Any]:
+        """A connection's options and opened secrets."""
+        opened = {
+            field: self._vault.open(sealed, customer=str(connection.customer_id), adapter=connection.adapter, field=field)
+            for field, sealed in connection.secrets.items()
+        }
+        return {**connection.options, **opened}
+
+
+def _name_rules(adapter: str) -> str:
+    return registry.destination(adapter).features.name_rules
+
+
+def _checked(spec: ConnectionSpec, declared: tuple[Option, ...]) -> dict[str, Any]:
+    for option in declared:
+        if option.secret and option.name in spec.options:
+            raise ConfigError(f"{spec.adapter}: {option.name} is secret and is not taken as an option", hint=option.help)
+    return check_options(spec.adapter, declared, {**spec.options, **spec.secrets})
+
+
+def _path(database: str) -> Path:
+    """The file of a SQLite database, from a path or a ``sqlite:///`` address."""
+    if database.startswith("sqlite:///"):
+        return Path(database.removeprefix("sqlite:///"))
+    if "://" in database:
+        raise ConfigError("only SQLite databases are supported", hint="Give the path of a file, such as /var/lib/archiver/archiver.db.")
+    return Path(database)

@@ -1,0 +1,146 @@
+"""The assembly: wires the stages, runs them, takes them down in a written order.
+
+Stopping, in this order: no new demand → what has arrived and not begun is forgotten (it was never written) → uploads end, up to the
+deadline → where chunked uploads stand is saved → settle → paces are saved → destinations and sources close.
+Nothing is lost either way: a second signal may end the process at any point of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from archiver.database.port import Database
+from archiver.destinations.port import Destination, Pace
+from archiver.model import Connection, Customer, CustomerState, Role
+from archiver.pipeline.collector import Collector
+from archiver.pipeline.contents import Contents
+from archiver.pipeline.events import Listener, ignore_event
+from archiver.pipeline.fetcher import Fetcher
+from archiver.pipeline.lanes import LaneParts, Lanes
+from archiver.pipeline.settlement import Settlement
+from archiver.pipeline.share import Budget
+from archiver.sources.port import Source
+from genstage import Pipeline
+from genstage.clock import Clock
+
+__all__ = ["Assembly", "Parts"]
+
+_FLUSH_SECONDS = 5.0  # for the last write of a drain; the uploads' deadline is apart
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What an assembly is made of.
+
+    Attributes:
+        database: Open, and served by this process.
+        open_source: Makes a source from its connection.
+        open_destination: Makes a destination from its connection, with the lane's pace.
+        name_rules: The naming rules that a destination's adapter obeys.
+        clock: Time.
+        listener: Told what happens.
+        budget: What bounds the process.
+        sweep_seconds: How often lanes with due work are looked for, in case a hint was lost.
+        seed: Of the jitter; None takes one from the system.
+    """
+
+    database: Database
+    open_source: Callable[[Connection], Source]
+    open_destination: Callable[[Connection, Pace], Destination]
+    name_rules: Callable[[str], str]
+    clock: Clock
+    listener: Listener = ignore_event
+    budget: Budget = Budget()
+    sweep_seconds: float = 30.0
+    seed: int | None = None
+
+
+class Assembly:
+    """Collector → Database → Fetcher → Uploaders → destinations, and Settlement back to the Database.
+
+    It creates no tasks: ``archiver.fleet`` runs `services` and, for each source, `Collector.watch`.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        jitter = random.Random(parts.seed)  # noqa: S311  spreads retries, guards nothing
+        self._parts = parts
+        self._pipeline = Pipeline(clock=parts.clock)
+        self.contents = Contents(parts.open_source)
+        self.settlement = Settlement(parts.database, parts.clock, parts.listener, jitter)
+        self.lanes = Lanes(
+            LaneParts(
+                database=parts.database,
+                pipeline=self._pipeline,
+                settlement=self.settlement,
+                contents=self.contents,
+                open_destination=parts.open_destination,
+                clock=parts.clock,
+                budget=parts.budget,
+                listener=parts.listener,
+                jitter=jitter,
+                sweep_seconds=parts.sweep_seconds,
+            )
+        )
+        self.settlement.control(self.lanes)
+        self.fetcher = Fetcher(parts.database, self.lanes.awake, parts.clock, self.lanes.went_dry)
+        self.collector = Collector(
+            parts.database, self.contents, parts.name_rules, self.lanes.hint, clock=parts.clock, listener=parts.listener
+        )
+
+    def services(self) -> list[Coroutine[None, None, None]]:
+        """What must run beside the stages, until cancelled."""
+        return [self.settlement.run(), self.lanes.run()]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The stages run within; leaving it without `drain` stops them at once, and loses nothing."""
+        async with self._pipeline:
+            self.lanes.fetch_from(self._pipeline.start(self.fetcher))
+            yield
+
+    async def drain(self, deadline: float) -> bool:
+        """Stops in the written order. The services must still run.
+
+        Args:
+            deadline: Seconds that uploads may take to end.
+
+        Returns:
+            Whether everything that had begun ended by itself.
+        """
+        self.lanes.stop_asking()
+        ended = await self._pipeline.drain(deadline=deadline)
+        try:
+            async with asyncio.timeout(_FLUSH_SECONDS):
+                await self.settlement.flush()
+        except TimeoutError:
+            ended = False
+        return ended
+
+    async def close(self) -> None:
+        """Saves paces and closes what is open; the last thing."""
+        await self.lanes.close()
+        await self.contents.close()
+
+    async def sources(self) -> list[tuple[Customer, Connection]]:
+        """Every source of every active customer."""
+        customers = {c.id: c for c in await self._parts.database.customers() if c.state is CustomerState.ACTIVE}
+        connections = await self._parts.database.connections(role=Role.SOURCE)
+        return [(customers[c.customer_id], c) for c in connections if c.customer_id in customers]
+
+    async def is_empty(self) -> bool:
+        """Whether every source was passed over completely and nothing is left that could be uploaded now.
+
+        What is deferred to later, or belongs to a parked lane, does not count.
+        """
+        if self.settlement.waiting or any(not lane.idle for lane in self.lanes.awake.values() if lane.parked is None):
+            return False
+        if any(source.id not in self.collector.passed for _, source in await self.sources()):
+            return False
+        now = int(self._parts.clock.wall() * 1000)
+        due = [lane for lane, ready_at in (await self._parts.database.ready_lanes(now)).items() if ready_at <= now]
+        records = await self._parts.database.lanes(due)
+        return not any(record.destination.state == "active" for record in records.values())

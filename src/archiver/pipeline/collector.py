@@ -1,0 +1,127 @@
+"""The Collector: what sources find becomes items and deliveries in the Database, and the lanes concerned get a hint.
+
+A source is asked without end: first for what there is, then for what comes. Each page and the source's cursor are one transaction,
+so a kill between two pages repeats a page at most, and finding an item twice is harmless.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import aclosing
+
+import msgspec
+
+from archiver.database.port import Birth, Births, Database
+from archiver.errors import ArchiverError, Scope
+from archiver.model import Connection, Customer, Discovery, LaneId, Role
+from archiver.naming import item_path
+from archiver.pipeline.contents import Contents
+from archiver.pipeline.events import Born, Listener, SourceFailed
+from archiver.sources.port import Page
+from genstage.clock import Clock
+
+__all__ = ["Collected", "Collector"]
+
+_LONGEST_REST = 60.0  # seconds between two tries of a source that cannot be read
+
+
+class Collected(msgspec.Struct, frozen=True):
+    """What one complete pass of a source brought.
+
+    Attributes:
+        found: Items found, known ones too.
+        new: Of these, items that were not known.
+    """
+
+    found: int
+    new: int
+
+
+class Collector:
+    """Turns discoveries into births.
+
+    Args:
+        database: Where births are written.
+        contents: Where open sources are.
+        name_rules: The naming rules that a destination's adapter obeys.
+        hint: Told which lanes have something waiting now.
+        clock: Time.
+        listener: Told what happens.
+    """
+
+    def __init__(  # noqa: PLR0913  its five neighbours and the time
+        self,
+        database: Database,
+        contents: Contents,
+        name_rules: Callable[[str], str],
+        hint: Callable[[Iterable[LaneId]], None],
+        *,
+        clock: Clock,
+        listener: Listener,
+    ) -> None:
+        self._database = database
+        self._contents = contents
+        self._name_rules = name_rules
+        self._hint = hint
+        self._clock = clock
+        self._listener = listener
+        self._jitter = random.Random()  # noqa: S311  spreads retries, guards nothing
+        self.passed: set[int] = set()
+
+    async def watch(self, customer: Customer, source: Connection) -> None:
+        """Collects from one source without end; returns only if the source is finite. A source that fails is tried again."""
+        failures = 0
+        finished = False
+        while not finished:
+            try:
+                async with aclosing(self._contents.source(source).discover(await self._database.cursor(source.id))) as pages:
+                    async for page in pages:
+                        await self._add(customer, source, page)
+                        failures = 0
+                finished = True
+            except ArchiverError as error:
+                if error.scope is Scope.PROCESS:
+                    raise
+                failures += 1
+                retry_in = min(_LONGEST_REST, 2.0 ** min(failures, 6)) * (0.5 + 0.5 * self._jitter.random())
+                self._listener(SourceFailed(source=source.id, customer=customer.name, reason=error.message, retry_in=retry_in))
+                await self._clock.sleep(retry_in)
+
+    async def collect(self, customer: Customer, source: Connection) -> Collected:
+        """One complete pass over what a source has now.
+
+        Raises:
+            ArchiverError: The source could not be read.
+        """
+        found = new = 0
+        async with aclosing(self._contents.source(source).discover(await self._database.cursor(source.id))) as pages:
+            async for page in pages:
+                births = await self._add(customer, source, page)
+                found += len(page.discoveries)
+                new += births.items
+                if page.complete:
+                    break
+        return Collected(found, new)
+
+    async def _add(self, customer: Customer, source: Connection, page: Page) -> Births:
+        connections = await self._database.connections(customer_id=customer.id)
+        lanes = [(c.id, self._name_rules(c.adapter)) for c in connections if c.role is Role.DESTINATION]
+        sources = [c.id for c in connections if c.role is Role.SOURCE]
+        # Two sources of a customer may use the same ids; only the first one's paths stay free of a mark.
+        tag = "" if sources[:1] == [source.id] else f"s{source.id}"
+        births = [_birth(discovery, customer.path_template, lanes, tag) for discovery in page.discoveries]
+        now = int(self._clock.wall() * 1000)
+        result = await self._database.add_births(source, births, now=now, cursor=page.cursor)
+        if result.items:
+            self._listener(Born(source=source.id, customer=customer.name, items=result.items))
+        if result.lanes:
+            self._hint(result.lanes)
+        if page.complete:
+            self.passed.add(source.id)
+        return result
+
+
+def _birth(discovery: Discovery, template: str, lanes: Sequence[tuple[LaneId, str]], tag: str) -> Birth:
+    """The path is fixed here, once: a later change of the template moves nothing."""
+    return Birth(discovery, [(lane, item_path(discovery, template=template, rules=rules, source_tag=tag), 0) for lane, rules in lanes])

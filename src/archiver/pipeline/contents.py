@@ -1,0 +1,112 @@
+"""The bytes of items: open sources by their connection, and what is checked before a byte is sent."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+
+from archiver.destinations.port import Features, Upload
+from archiver.errors import ArchiverError, MisconfiguredError, Scope, SourceChangedError, TransientError
+from archiver.model import Connection, Delivery, Item, Session
+from archiver.sources.port import Source
+
+__all__ = ["Contents"]
+
+
+class Contents:
+    """Gives the bytes of items from whichever source has them.
+
+    Args:
+        open_source: Makes a source from its connection.
+    """
+
+    def __init__(self, open_source: Callable[[Connection], Source]) -> None:
+        self._open = open_source
+        self._sources: dict[int, Source] = {}
+
+    def source(self, connection: Connection) -> Source:
+        """The source of a connection, opened at the first time."""
+        source = self._sources.get(connection.id)
+        if source is None:
+            source = self._sources[connection.id] = self._open(connection)
+        return source
+
+    async def close(self) -> None:
+        """Closes every source."""
+        while self._sources:
+            _, source = self._sources.popitem()
+            await source.close()
+
+    async def uploads(
+        self, deliveries: Sequence[Delivery], features: Features, save_session: Callable[[int, Session], None]
+    ) -> tuple[list[Upload], list[tuple[Delivery, ArchiverError]]]:
+        """Makes uploads of deliveries: small items with their bytes, hashed and checked, large ones as checked streams.
+
+        Args:
+            deliveries: What is to be uploaded.
+            features: Of the destination.
+            save_session: Keeps where a chunked upload stands, by delivery id.
+
+        Returns:
+            The uploads, and the deliveries whose bytes cannot be had, each with its error.
+        """
+        whole = [d for d in deliveries if d.item.size is not None and d.item.size <= features.whole_bytes]
+        uploads: list[Upload] = []
+        failed: list[tuple[Delivery, ArchiverError]] = []
+        for delivery, data in zip(whole, await self._read_many([d.item for d in whole]), strict=True):
+            if isinstance(data, ArchiverError):
+                failed.append((delivery, data))
+                continue
+            digest = hashlib.sha256(data).digest()
+            item = delivery.item
+            if len(data) != item.size:
+                failed.append((delivery, SourceChangedError(f"the source declared {item.size} bytes and gave {len(data)}")))
+            elif item.sha256 is not None and digest.hex() != item.sha256:
+                failed.append((delivery, SourceChangedError("the source gave bytes of another hash than it declared")))
+            else:
+                uploads.append(Upload(delivery=delivery, data=data, sha256=digest))
+        uploads += [
+            Upload(delivery=d, stream=partial(self._checked, d.item), save_session=partial(save_session, d.id))
+            for d in deliveries
+            if d.item.size is None or d.item.size > features.whole_bytes
+        ]
+        return uploads, failed
+
+    async def _read_many(self, items: Sequence[Item]) -> Sequence[bytes | ArchiverError]:
+        ids = {item.source_id for item in items}
+        if len(ids) == 1:
+            return await self._read_from(ids.pop(), items)
+        results: dict[int, bytes | ArchiverError] = {}
+        for source_id in ids:
+            some = [item for item in items if item.source_id == source_id]
+            for item, data in zip(some, await self._read_from(source_id, some), strict=True):
+                results[item.id] = data
+        return [results[item.id] for item in items]
+
+    async def _read_from(self, source_id: int, items: Sequence[Item]) -> Sequence[bytes | ArchiverError]:
+        source = self._sources.get(source_id)
+        if source is None:
+            return [MisconfiguredError("the item's source is not connected any more")] * len(items)
+        return await source.read_many(items)
+
+    async def _checked(self, item: Item, offset: int) -> AsyncIterator[bytes]:
+        """The stream of a large item; instead of ending short or long it raises, so that nothing wrong is ever committed."""
+        source = self._sources.get(item.source_id)
+        if source is None:
+            raise TransientError("the item's source is not connected any more")
+        position = offset
+        try:
+            async for chunk in source.stream(item, offset):
+                position += len(chunk)
+                if item.size is not None and position > item.size:
+                    break
+                yield chunk
+        except ArchiverError as error:
+            if error.scope is Scope.ITEM:
+                raise
+            # Said as the item's trouble: the adapter that reads this stream must not take it for its own provider's.
+            raise TransientError(f"the source: {error.message}") from error
+        if item.size is not None and position != item.size:
+            more = "more" if position > item.size else position
+            raise SourceChangedError(f"the source declared {item.size} bytes and gave {more}")

@@ -1,0 +1,214 @@
+"""One lane while it has work: what it holds, what it wants, and how far its reading has come. Asks nobody, decides nothing for others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archiver.database.port import Place, Want
+from archiver.destinations.port import Destination
+from archiver.model import Connection, ConnectionState, Customer, Delivery, LaneId
+from archiver.outcome import Outcome, Parked, Throttled
+from archiver.pipeline.gate import Gate
+from archiver.pipeline.share import Claim
+from genstage import Consumer, Subscription
+from genstage.clock import Clock
+
+__all__ = ["Lane"]
+
+_FIRST_GUESS_BYTES = 64 * 1024  # of an item's size, until the lane's own items tell
+_STREAM_BYTES = 8 * 1024 * 1024  # what an upload that comes as a stream holds at most: one chunk
+_SMOOTHING = 0.05  # of the running mean of item sizes: about the last twenty batches' items count
+
+
+class Lane:
+    """A customer's destination that is awake.
+
+    Attributes:
+        customer: Whose it is.
+        connection: The destination's connection.
+        destination: Where its items go.
+        gate: Its pace.
+        subscription: The edge from the Fetcher; set by `Lanes` once the Uploader runs.
+        dry: Everything due was read; nothing is asked until a hint, a timer or the sweep says that there is more.
+        parked: Why it waits for a person or a probe; None if it does not.
+        stopping: Nothing may begin any more: the process drains, or the customer was paused.
+        failures: How often in a row its provider or source was away.
+        puts: `put_many` calls that run.
+        queued: Deliveries that have arrived and not begun.
+        archived: Items archived since it woke.
+        closed_until: No call before this moment of the clock's time, for reasons that are not the pace's: its provider or source is away.
+    """
+
+    __slots__ = (
+        "_again",
+        "_clock",
+        "_held_bytes",
+        "_item_bytes",
+        "_place",
+        "_unsettled",
+        "archived",
+        "closed_until",
+        "connection",
+        "customer",
+        "destination",
+        "dry",
+        "failures",
+        "gate",
+        "idle_since",
+        "in_flight",
+        "parked",
+        "puts",
+        "queued",
+        "stopping",
+        "subscription",
+        "uploader",
+    )
+
+    def __init__(self, customer: Customer, connection: Connection, destination: Destination, gate: Gate, clock: Clock) -> None:
+        self._clock = clock
+        self.customer = customer
+        self.connection = connection
+        self.destination = destination
+        self.gate = gate
+        self.subscription: Subscription | None = None
+        self.dry = False
+        self.parked: ConnectionState | None = None if connection.state is ConnectionState.ACTIVE else connection.state
+        self.puts = 0
+        self.archived = 0
+        self.queued = 0
+        self.idle_since: float | None = None
+        self.in_flight: dict[int, int] = {}
+        self._unsettled: set[int] = set()
+        self._held_bytes = 0
+        self._item_bytes = float(_FIRST_GUESS_BYTES)
+        self._place: Place | None = None
+        self._again = False
+        self.closed_until = 0.0
+        self.failures = 0
+        self.stopping = False
+        self.uploader: Consumer[Delivery] | None = None
+
+    @property
+    def id(self) -> LaneId:
+        """The lane's id: its destination's connection."""
+        return self.connection.id
+
+    @property
+    def asked(self) -> int:
+        """Items asked from the Fetcher and not yet delivered."""
+        return 0 if self.subscription is None else self.subscription.outstanding
+
+    @property
+    def held_items(self) -> int:
+        """Items asked, or delivered and not yet ended: they count against the budgets. What only waits to be settled does not."""
+        return self.asked + len(self.in_flight) - len(self._unsettled)
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of what is delivered and not yet ended, and an estimate of what is asked."""
+        return self._held_bytes + int(self.asked * self._item_bytes)
+
+    @property
+    def idle(self) -> bool:
+        """It is dry and nothing of it is under way."""
+        return self.dry and not self.in_flight and not self.asked
+
+    def closed(self) -> Outcome | None:
+        """Why nothing of it may begin now, as the outcome of whatever has not begun; None if it is open."""
+        now = self._clock.time()
+        if self.stopping:
+            return Throttled(retry_after=0.0)
+        if self.parked is not None:
+            return Parked(state=self.parked, reason=self.connection.reason)
+        wait = max(self.closed_until, self.gate.throttled_until()) - now
+        return Throttled(retry_after=wait) if wait > 0 else None
+
+    # -- asking ---------------------------------------------------------------------------------------------------------------------
+
+    def claim(self) -> Claim:
+        """What it would take now: enough for as many `put_many` calls as its pace has room for."""
+        return Claim(
+            lane=self.id,
+            wants=0 if self.dry else max(0, self.gate.room(self.puts) * self._per_call() - self.asked - self.queued),
+            item_bytes=max(1, int(self._item_bytes)),
+            held_items=self.held_items,
+            held_bytes=self.held_bytes,
+            weight=self.customer.weight,
+        )
+
+    def _per_call(self) -> int:
+        features = self.destination.features
+        return max(1, min(features.batch_items, int(features.batch_bytes / self._item_bytes)))
+
+    def cut(self, waiting: Sequence[Delivery]) -> int:
+        """How many of the waiting deliveries travel together in one `put_many`."""
+        features = self.destination.features
+        total = 0
+        for count, delivery in enumerate(waiting[: features.batch_items]):
+            size = delivery.item.size
+            if size is None or size > features.whole_bytes:
+                return max(count, 1)  # a stream goes alone
+            total += size
+            if total > features.batch_bytes:
+                return max(count, 1)
+        return min(len(waiting), features.batch_items)
+
+    # -- reading --------------------------------------------------------------------------------------------------------------------
+
+    def want(self, demand: int) -> Want:
+        """The lane's part of a read. A pass from the beginning meets what is in flight again, so it reads that much further."""
+        self._again = False
+        if self._place is None:
+            return Want(demand + len(self.in_flight))
+        return Want(demand, self._place)
+
+    def took(self, want: Want, found: Sequence[Delivery], demand: int) -> list[Delivery]:
+        """Takes what a read found, without what is in flight already; a read that came to the end leaves the lane dry.
+
+        Demand may have been taken back while the read was under way (a 429), so no more is taken than is still asked.
+        """
+        unknown = [delivery for delivery in found if delivery.id not in self.in_flight]
+        fresh = unknown[: min(demand, self.asked)]
+        if self._again:
+            self._place = None  # something came back or came new meanwhile: it may stand before what was read
+        elif len(fresh) < len(unknown) or len(found) == want.limit:
+            if fresh:
+                last = fresh[-1]
+                self._place = (last.priority, last.ready_at, last.id)
+        else:
+            self.dry = True
+            self._place = None
+        features = self.destination.features
+        for delivery in fresh:
+            size = delivery.item.size
+            held = _STREAM_BYTES if size is None or size > features.whole_bytes else size
+            self.in_flight[delivery.id] = held
+            self._held_bytes += held
+            self._item_bytes += _SMOOTHING * (held - self._item_bytes)
+        self.queued += len(fresh)
+        return fresh
+
+    def read_again(self) -> None:
+        """Reads from the beginning: there may be rows before the place (late commits, what was given back, due retries)."""
+        self.dry = False
+        self._place = None
+        self._again = True
+
+    # -- ending ---------------------------------------------------------------------------------------------------------------------
+
+    def ended(self, delivery_id: int) -> None:
+        """Its upload ended: room returns, but it stays in flight until the database has it."""
+        self._held_bytes -= self.in_flight.get(delivery_id, 0)
+        if delivery_id in self.in_flight:
+            self.in_flight[delivery_id] = 0
+            self._unsettled.add(delivery_id)
+
+    def settled(self, delivery_id: int) -> None:
+        """The database has what became of it."""
+        self._unsettled.discard(delivery_id)
+        self._held_bytes -= self.in_flight.pop(delivery_id, 0)
+
+    def gave_back(self, delivery_id: int) -> None:
+        """It was not touched, and will be read again."""
+        self.settled(delivery_id)
+        self.read_again()

@@ -1,0 +1,395 @@
+"""Lanes: which are awake, and who may ask for how much.
+
+Only a lane with work is awake and has an Uploader; idle customers cost nothing. Room is shared out before anything is read, so a lane
+that may not upload (throttled, parked, its provider away) asks for nothing, and while all are so the Database is not read at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import heapq
+import random
+from collections.abc import Awaitable, Callable, Iterable
+
+import msgspec
+
+from archiver.database.port import Database, LaneRecord
+from archiver.destinations.port import Destination, Pace
+from archiver.errors import ArchiverError, ThrottleKind
+from archiver.model import Connection, ConnectionState, CustomerState, Delivery, LaneId
+from archiver.pipeline.circuit import Circuit
+from archiver.pipeline.contents import Contents
+from archiver.pipeline.events import LaneIdle, LaneParked, LaneResumed, LaneThrottled, LaneWoke, Listener, ProviderUnavailable
+from archiver.pipeline.gate import Gate
+from archiver.pipeline.lane import Lane
+from archiver.pipeline.pacer import Pacer
+from archiver.pipeline.settlement import Settlement
+from archiver.pipeline.share import Budget, FairShare
+from archiver.pipeline.uploader import Uploader
+from genstage import Pipeline, Producer
+from genstage.clock import Clock
+
+__all__ = ["LaneParts", "Lanes"]
+
+_CHANGES_SECONDS = 1.0  # how often another process's writes are looked for; one cheap pragma
+_IDLE_SECONDS = 10.0  # how long a dry lane stays awake: keeps its connection warm for what comes next
+_PROBE_SECONDS = 15 * 60.0  # how often a full or misconfigured destination is looked at again
+_PROBED = frozenset({ConnectionState.QUOTA_FULL, ConnectionState.MISCONFIGURED})
+_MOST_UNSETTLED = 20_000  # outcomes waiting for the database beyond which nothing more is asked
+_WORKERS = 32  # put_many calls of one lane at a time, at most; the pacer decides below that
+
+
+class LaneParts(msgspec.Struct, frozen=True, kw_only=True):
+    """What `Lanes` works with.
+
+    Attributes:
+        database: Where lanes and their work are.
+        pipeline: Where Uploaders run.
+        settlement: Where outcomes go.
+        contents: Where bytes come from.
+        open_destination: Makes a destination from its connection, with the lane's pace.
+        clock: Time.
+        budget: What bounds the process.
+        listener: Told what happens.
+        jitter: Where randomness comes from.
+        sweep_seconds: How often lanes with due work are looked for, in case a hint was lost.
+    """
+
+    database: Database
+    pipeline: Pipeline
+    settlement: Settlement
+    contents: Contents
+    open_destination: Callable[[Connection, Pace], Destination]
+    clock: Clock
+    budget: Budget
+    listener: Listener
+    jitter: random.Random
+    sweep_seconds: float = 30.0
+
+
+class Lanes:
+    """The lanes that are awake, by id; wakes them, shares room among them, puts them away."""
+
+    def __init__(self, parts: LaneParts) -> None:
+        self._parts = parts
+        self._clock = parts.clock
+        self._share = FairShare(parts.budget)
+        self._circuits: dict[str, Circuit] = {}
+        self._timers: list[tuple[float, LaneId]] = []
+        self._due: dict[LaneId, float] = {}
+        self._probes: dict[LaneId, float] = {}
+        self._hinted: set[LaneId] = set()
+        self._chores: list[Callable[[], Awaitable[None]]] = []
+        self._wake = asyncio.Event()
+        self._scheduled = False
+        self._stopping = False
+        self._fetcher: Producer[Delivery] | None = None
+        self._next_sweep = 0.0
+        self._changes = -1
+        self.awake: dict[LaneId, Lane] = {}
+        self.on_change: Callable[[], None] = lambda: None
+
+    def fetch_from(self, fetcher: Producer[Delivery]) -> None:
+        """Says what Uploaders subscribe to; the Fetcher knows the lanes, so it comes later."""
+        self._fetcher = fetcher
+
+    # -- sharing out ----------------------------------------------------------------------------------------------------------------
+
+    def schedule(self) -> None:
+        """Shares out room soon; however often it is called before, once."""
+        if not self._scheduled and not self._stopping:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._share_out)
+
+    def _share_out(self) -> None:
+        self._scheduled = False
+        settlement = self._parts.settlement
+        if self._stopping or settlement.away or settlement.waiting > _MOST_UNSETTLED:
+            return
+        held_items = held_bytes = 0
+        claims = []
+        for lane in self.awake.values():
+            held_items += lane.held_items
+            held_bytes += lane.held_bytes
+            if lane.closed() is None:
+                claim = lane.claim()
+                if claim.wants > 0 and self._circuit(lane).lets(lane.id, self._clock.time()):
+                    claims.append(claim)
+        if claims:
+            for lane_id, count in self._share.grant(claims, held_items=held_items, held_bytes=held_bytes).items():
+                subscription = self.awake[lane_id].subscription
+                if subscription is not None:
+                    subscription.ask(count)
+
+    def went_dry(self, lane: Lane) -> None:
+        """Everything due of the lane was read: it takes its demand back, and is quiet until there is more."""
+        _retract(lane)
+        self.schedule()
+
+    # -- what settlement and gates tell (LaneControl) -------------------------------------------------------------------------------
+
+    def freed(self, lane: Lane) -> None:
+        """Room returned."""
+        del lane
+        self.schedule()
+
+    def worked(self, lane: Lane) -> None:
+        """The provider answered as it should."""
+        lane.failures = 0
+        self._circuit(lane).worked()
+
+    def park(self, lane: Lane, state: ConnectionState, reason: str) -> None:
+        """The lane must wait for a person or a probe; told once."""
+        if lane.parked is None:
+            lane.parked = state
+            _retract(lane)
+            self._do(lambda: self._parked(lane, state, reason))
+
+    async def _parked(self, lane: Lane, state: ConnectionState, reason: str) -> None:
+        if await self._parts.database.set_connection_state(lane.id, state, reason):
+            self._parts.listener(LaneParked(lane=lane.id, customer=lane.customer.name, state=state, reason=reason))
+
+    def away(self, lane: Lane, reason: str, *, source: bool) -> None:
+        """The lane's provider, or its source, cannot be reached: it rests, and if others see the same the provider's circuit opens."""
+        now = self._clock.time()
+        if lane.closed_until <= now:  # else it is told of what was in flight when it closed
+            lane.closed_until = now + min(60.0, 2.0**lane.failures) * (0.75 + 0.25 * self._parts.jitter.random())
+            lane.failures += 1
+            _retract(lane)
+            self._at(lane.closed_until, lane.id)
+        if source:
+            return
+        provider = lane.connection.adapter
+        circuit = self._circuit(lane)
+        siblings = [other for other in self.awake.values() if other.connection.adapter == provider]
+        if circuit.failed(lane.id, now, len(siblings) - 1):
+            until = int((self._clock.wall() + circuit.open_until - now) * 1000)
+            self._parts.listener(ProviderUnavailable(provider=provider, until=until, reason=reason))
+            for other in siblings:
+                other.closed_until = max(other.closed_until, circuit.open_until)
+                _retract(other)
+            self._at(circuit.open_until, lane.id)
+
+    def due_at(self, lane: Lane, ready_at: int) -> None:
+        """Something of the lane is due at that moment, in milliseconds since the epoch. The earliest is kept; the sweep finds others."""
+        when = self._clock.time() + max(0.0, ready_at / 1000 - self._clock.wall()) + 0.001
+        if when < self._due.get(lane.id, float("inf")):
+            self._due[lane.id] = when
+            self._at(when, lane.id)
+
+    def _throttled(self, lane_id: LaneId, until: float, kind: ThrottleKind) -> None:
+        lane = self.awake.get(lane_id)
+        if lane is None:
+            return
+        wall = int((self._clock.wall() + until - self._clock.time()) * 1000)
+        self._parts.listener(LaneThrottled(lane=lane_id, customer=lane.customer.name, until=wall, kind=kind))
+        if lane.gate.throttled_until() > self._clock.time():
+            _retract(lane)
+        self._at(until, lane_id)
+        self._do(lambda: self._save_pace(lane))
+
+    async def _save_pace(self, lane: Lane) -> None:
+        rest = lane.gate.throttled_until() - self._clock.time()
+        until = int((self._clock.wall() + rest) * 1000) if rest > 0 else 0
+        await self._parts.database.save_pace(lane.id, throttled_until=until, pace=lane.gate.learnt())
+
+    def _circuit(self, lane: Lane) -> Circuit:
+        return self._circuits.setdefault(lane.connection.adapter, Circuit())
+
+    # -- waking and putting away ----------------------------------------------------------------------------------------------------
+
+    def hint(self, lanes: Iterable[LaneId]) -> None:
+        """These lanes have something waiting."""
+        for lane_id in lanes:
+            lane = self.awake.get(lane_id)
+            if lane is None:
+                self._hinted.add(lane_id)
+                self._wake.set()
+            else:
+                lane.read_again()
+                self.schedule()
+
+    async def run(self) -> None:
+        """Wakes, sweeps, keeps timers and does what must be awaited, one thing after the other, until cancelled."""
+        while True:
+            now = self._clock.time()
+            if now >= self._next_sweep:
+                await self._sweep()
+                self._next_sweep = now + self._parts.sweep_seconds
+            await self._look_for_changes()
+            hinted, self._hinted = self._hinted, set()
+            if hinted:
+                await self._wake_up(hinted)
+            while self._chores:
+                await self._chores.pop(0)()
+            self._ring()
+            for lane in [lane for lane in self.awake.values() if self._is_over(lane)]:
+                await self._put_away(lane)
+            if not self._hinted and not self._chores:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        self._wake.clear()
+        until = min([self._next_sweep, self._clock.time() + _CHANGES_SECONDS] + [when for when, _ in self._timers[:1]])
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, until - self._clock.time())):
+                await self._wake.wait()
+
+    async def _sweep(self) -> None:
+        """Finds lanes with due work, in case a hint was lost; and when the others will be due."""
+        wall = self._clock.wall()
+        for lane_id, ready_at in (await self._parts.database.ready_lanes(int(wall * 1000))).items():
+            if ready_at <= wall * 1000:
+                self.hint([lane_id])
+            else:
+                self._at(self._clock.time() + ready_at / 1000 - wall, lane_id)
+
+    async def _look_for_changes(self) -> None:
+        """Another process may have added, paused or resumed something."""
+        changes = await self._parts.database.changes()
+        if changes == self._changes:
+            return
+        first, self._changes = self._changes == -1, changes
+        if first:
+            return
+        self.on_change()
+        records = await self._parts.database.lanes(list(self.awake))
+        for lane_id, lane in list(self.awake.items()):
+            record = records.get(lane_id)
+            if record is None or record.customer.state is not CustomerState.ACTIVE:
+                lane.stopping = True
+                _retract(lane)
+            else:
+                # The epoch stays: it is what this process holds the customer under, not who holds it now.
+                lane.customer = msgspec.structs.replace(record.customer, epoch=lane.customer.epoch)
+                if lane.parked is not None and record.destination.state is ConnectionState.ACTIVE:
+                    lane.parked = None
+                    self._parts.listener(LaneResumed(lane=lane_id, customer=lane.customer.name))
+                elif lane.parked is None and record.destination.state is not ConnectionState.ACTIVE:
+                    lane.parked = record.destination.state
+                    _retract(lane)
+        await self._sweep()
+
+    async def _wake_up(self, ids: set[LaneId]) -> None:
+        for lane_id, record in (await self._parts.database.lanes(sorted(ids))).items():
+            if lane_id not in self.awake and not self._stopping and await self._is_open(record):
+                self._start(record)
+        self.schedule()
+
+    async def _is_open(self, record: LaneRecord) -> bool:
+        """Whether the lane may wake; a full or misconfigured destination is looked at again from time to time."""
+        connection = record.destination
+        if record.customer.state is not CustomerState.ACTIVE:
+            return False
+        if connection.state is ConnectionState.ACTIVE:
+            return True
+        now = self._clock.time()
+        since = now - self._clock.wall() + connection.state_since / 1000
+        if connection.state not in _PROBED or now < max(since, self._probes.get(connection.id, since)) + _PROBE_SECONDS:
+            return False
+        self._probes[connection.id] = now
+        destination = self._parts.open_destination(connection, Gate(Pacer(self._clock.time()), self._clock))
+        try:
+            account = await destination.ping()
+        except ArchiverError:
+            return False
+        finally:
+            await destination.close()
+        if connection.state is ConnectionState.QUOTA_FULL and account.free_bytes == 0:
+            return False
+        await self._parts.database.set_connection_state(connection.id, ConnectionState.ACTIVE, "")
+        self._parts.listener(LaneResumed(lane=connection.id, customer=record.customer.name))
+        return True
+
+    def _start(self, record: LaneRecord) -> None:
+        parts = self._parts
+        connection = record.destination
+        lane_id = connection.id
+        now = self._clock.time()
+        gate = Gate(
+            Pacer(now, learnt=connection.pace),
+            self._clock,
+            on_throttled=lambda until, kind: self._throttled(lane_id, until, kind),
+        )
+        gate.throttle_until(now + connection.throttled_until / 1000 - self._clock.wall())
+        for source in record.sources:
+            parts.contents.source(source)
+        lane = Lane(record.customer, connection, parts.open_destination(connection, gate), gate, self._clock)
+        lane.parked = None
+        uploader = Uploader(lane, parts.contents, parts.settlement.report, parts.settlement.save_session)
+        lane.uploader = parts.pipeline.start(uploader, workers=_WORKERS)
+        assert self._fetcher is not None, "Lanes.fetch_from was not called"  # noqa: S101  a wiring mistake
+        lane.subscription = uploader.subscribe(self._fetcher, key=lane_id, demand="manual", cancel="temporary")
+        self.awake[lane_id] = lane
+        if gate.throttled_until() > now:
+            self._at(gate.throttled_until(), lane_id)
+        parts.listener(LaneWoke(lane=lane_id, customer=record.customer.name))
+
+    def _is_over(self, lane: Lane) -> bool:
+        """Whether the lane is to be put away: nothing of it is under way, and nothing will be soon."""
+        if lane.in_flight or lane.asked:
+            lane.idle_since = None
+            return False
+        if lane.stopping or lane.parked is not None:
+            return True
+        if not lane.dry:
+            lane.idle_since = None
+            return False
+        now = self._clock.time()
+        if lane.idle_since is None:
+            lane.idle_since = now
+        return now - lane.idle_since >= _IDLE_SECONDS
+
+    async def _put_away(self, lane: Lane) -> None:
+        del self.awake[lane.id]
+        if lane.uploader is not None:
+            await self._parts.pipeline.stop(lane.uploader)
+        await self._save_pace(lane)
+        await lane.destination.close()
+        self._parts.listener(LaneIdle(lane=lane.id, customer=lane.customer.name))
+
+    # -- stopping -------------------------------------------------------------------------------------------------------------------
+
+    def stop_asking(self) -> None:
+        """No new demand; what has arrived and not begun will not begin (it was never written, so it is simply still waiting)."""
+        self._stopping = True
+        for lane in self.awake.values():
+            lane.stopping = True
+            _retract(lane)
+
+    async def close(self) -> None:
+        """Remembers every lane's pace and closes every destination. `run` must not be running."""
+        while self._chores:
+            await self._chores.pop(0)()
+        while self.awake:
+            _, lane = self.awake.popitem()
+            await self._save_pace(lane)
+            await lane.destination.close()
+
+    # -- timers and chores ----------------------------------------------------------------------------------------------------------
+
+    def _at(self, when: float, lane_id: LaneId) -> None:
+        heapq.heappush(self._timers, (when, lane_id))
+        if self._timers[0][0] == when:
+            self._wake.set()
+
+    def _ring(self) -> None:
+        now = self._clock.time()
+        rung: set[LaneId] = set()
+        while self._timers and self._timers[0][0] <= now:
+            when, lane_id = heapq.heappop(self._timers)
+            rung.add(lane_id)
+            if self._due.get(lane_id) == when:
+                del self._due[lane_id]
+        if rung:
+            self.hint(rung)
+
+    def _do(self, chore: Callable[[], Awaitable[None]]) -> None:
+        self._chores.append(chore)
+        self._wake.set()
+
+
+def _retract(lane: Lane) -> None:
+    if lane.subscription is not None:
+        lane.subscription.retract()

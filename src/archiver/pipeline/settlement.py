@@ -1,0 +1,262 @@
+"""Settlement: turns outcomes into what the Database remembers. One `match`, one batched write; nobody else decides what becomes of an item.
+
+Outcomes gather while a write runs and go out together. Only after the commit does a delivery leave its lane's in-flight set, so a read
+never meets it again half settled. While the Database is away outcomes wait here (no more than were in flight: no new demand is sent).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from functools import partial
+from typing import Protocol
+
+from archiver.database.port import Database, Settled
+from archiver.errors import DatabaseUnavailableError, SourceChangedError, SourceGoneError
+from archiver.lifecycle import DeliveryState
+from archiver.model import ConnectionState, Delivery, Receipt, Session
+from archiver.outcome import Archived, Deferred, Gone, Outcome, Parked, Rejected, Throttled, Unavailable
+from archiver.pipeline.events import BatchSettled, DatabaseAway, DeliveryFailed, Listener
+from archiver.pipeline.lane import Lane
+from genstage.clock import Clock
+
+__all__ = ["RETRY_SECONDS", "LaneControl", "Settlement"]
+
+RETRY_SECONDS = (5, 60, 300, 1200, 3600, 3 * 3600, 24 * 3600)
+"""How long a delivery waits after its first, second, … charged try, at most (full jitter, at least half); then it is rejected.
+
+The last five are those of the product that users know."""
+LOOKS = 3
+"""A source's word that an item is gone or changed is believed at the third look, over at least a minute."""
+_BATCH = 2000
+_AWAY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
+
+
+class LaneControl(Protocol):
+    """What settlement tells those who decide about lanes."""
+
+    def freed(self, lane: Lane) -> None:
+        """Room returned."""
+        ...
+
+    def worked(self, lane: Lane) -> None:
+        """The provider answered as it should."""
+        ...
+
+    def park(self, lane: Lane, state: ConnectionState, reason: str) -> None:
+        """The lane must wait for a person or a probe."""
+        ...
+
+    def away(self, lane: Lane, reason: str, *, source: bool) -> None:
+        """The lane's provider, or its source, cannot be reached."""
+        ...
+
+    def due_at(self, lane: Lane, ready_at: int) -> None:
+        """Something of the lane is due at that moment, in milliseconds since the epoch."""
+        ...
+
+
+class Settlement:
+    """Takes outcomes from Uploaders, gives them to the Database.
+
+    Args:
+        database: Where they are kept.
+        clock: Time.
+        listener: Told what happens.
+        jitter: Where randomness comes from.
+    """
+
+    def __init__(self, database: Database, clock: Clock, listener: Listener, jitter: random.Random) -> None:
+        self._database = database
+        self._clock = clock
+        self._listener = listener
+        self._jitter = jitter
+        self._control: LaneControl | None = None
+        self._waiting: list[tuple[Lane, Settled]] = []
+        self._sessions: dict[int, Session] = {}
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.away = False
+        self.archived = 0
+        self.archived_bytes = 0
+
+    def control(self, control: LaneControl) -> None:
+        """Says whom to tell about lanes; they know each other, so one of the two comes later."""
+        self._control = control
+
+    @property
+    def waiting(self) -> int:
+        """Outcomes that are not committed yet."""
+        return len(self._waiting)
+
+    # -- what becomes of it ---------------------------------------------------------------------------------------------------------
+
+    def report(self, lane: Lane, delivery: Delivery, outcome: Outcome) -> None:
+        """One delivery's upload ended. Synchronous and cheap: the write comes later, with others."""
+        control = self._control
+        assert control is not None, "Settlement.control was not called"  # noqa: S101  a wiring mistake, not a condition of the world
+        match outcome:
+            case Archived(receipt):
+                control.worked(lane)
+                lane.archived += 1
+                self._settle(lane, delivery, DeliveryState.ARCHIVED, receipt=receipt)
+            case Deferred():
+                self._defer(lane, delivery, outcome)
+            case Rejected(reason=reason, detail=detail):
+                control.worked(lane)
+                self._fail(lane, delivery, DeliveryState.REJECTED, attempt=delivery.attempt, reason=reason, detail=detail)
+            case Gone(evidence=evidence):
+                reason = SourceGoneError.__name__
+                self._fail(lane, delivery, DeliveryState.GONE, attempt=delivery.attempt, reason=reason, detail=evidence)
+            case Throttled(session=session):
+                self._give_back(lane, delivery, session)  # the gate knows until when
+            case Parked(state=state, reason=reason):
+                self._give_back(lane, delivery, None)
+                control.park(lane, state, reason)
+            case Unavailable(reason=reason, session=session, source=source):
+                self._give_back(lane, delivery, session)
+                control.away(lane, reason, source=source)
+        control.freed(lane)
+
+    def save_session(self, delivery_id: int, session: Session) -> None:
+        """Keeps where a chunked upload stands, with the next write."""
+        self._sessions[delivery_id] = session
+        self._touch()
+
+    def _give_back(self, lane: Lane, delivery: Delivery, session: Session | None) -> None:
+        if session is not None and session != delivery.session:
+            self.save_session(delivery.id, session)
+        lane.gave_back(delivery.id)
+
+    def _defer(self, lane: Lane, delivery: Delivery, outcome: Deferred) -> None:
+        attempt = delivery.attempt + outcome.charged
+        tell = partial(self._fail, lane, delivery, attempt=attempt, reason=outcome.reason)
+        looks = outcome.reason in {SourceGoneError.__name__, SourceChangedError.__name__}
+        if looks and attempt >= LOOKS:
+            gone = outcome.reason == SourceGoneError.__name__
+            tell(DeliveryState.GONE if gone else DeliveryState.REJECTED, detail=f"at the third look: {outcome.detail}")
+        elif attempt > len(RETRY_SECONDS):
+            tell(DeliveryState.REJECTED, detail=f"after {attempt} tries: {outcome.detail}")
+        else:
+            longest = RETRY_SECONDS[1 if looks else max(attempt - 1, 0)] * 1000
+            ready_at = self._now() + int(longest * (0.5 + 0.5 * self._jitter.random()))
+            tell(DeliveryState.WAITING, detail=outcome.detail, ready_at=ready_at, session=outcome.session)
+
+    def _fail(  # noqa: PLR0913  the parts of one record
+        self,
+        lane: Lane,
+        delivery: Delivery,
+        state: DeliveryState,
+        *,
+        attempt: int,
+        reason: str,
+        detail: str,
+        ready_at: int | None = None,
+        session: Session | None = None,
+    ) -> None:
+        self._listener(
+            DeliveryFailed(
+                delivery=delivery.id,
+                lane=lane.id,
+                customer=lane.customer.name,
+                state=state,
+                attempt=attempt,
+                reason=reason,
+                detail=detail,
+            )
+        )
+        self._settle(lane, delivery, state, ready_at=ready_at, attempt=attempt, reason=reason, detail=detail, session=session)
+
+    def _settle(  # noqa: PLR0913  the parts of one record
+        self,
+        lane: Lane,
+        delivery: Delivery,
+        state: DeliveryState,
+        *,
+        receipt: Receipt | None = None,
+        ready_at: int | None = None,
+        attempt: int | None = None,
+        reason: str = "",
+        detail: str = "",
+        session: Session | None = None,
+    ) -> None:
+        lane.ended(delivery.id)
+        self._sessions.pop(delivery.id, None)
+        settled = Settled(
+            delivery_id=delivery.id,
+            lane=delivery.lane,
+            customer_id=delivery.customer_id,
+            size=(receipt.size if receipt else delivery.item.size) or 0,
+            state=state,
+            ready_at=delivery.ready_at if ready_at is None else ready_at,
+            attempt=delivery.attempt if attempt is None else attempt,
+            reason=reason,
+            detail=detail,
+            session=session,
+            receipt=receipt,
+        )
+        self._waiting.append((lane, settled))
+        self._touch()
+
+    def _touch(self) -> None:
+        self._idle.clear()
+        self._wake.set()
+
+    def _now(self) -> int:
+        return int(self._clock.wall() * 1000)
+
+    # -- writing --------------------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Writes outcomes as they come, until cancelled. `flush` before cancelling."""
+        failures = 0
+        while True:
+            if not (self._waiting or self._sessions):
+                self._idle.set()
+                self._wake.clear()
+                await self._wake.wait()
+            try:
+                await self._write()
+                failures, self.away = 0, False
+            except DatabaseUnavailableError as error:
+                self.away = True
+                self._listener(DatabaseAway(reason=error.message, waiting=len(self._waiting)))
+                await self._clock.sleep(_AWAY_SECONDS[min(failures, len(_AWAY_SECONDS) - 1)])
+                failures += 1
+
+    async def flush(self) -> None:
+        """Returns when everything reported so far is committed. `run` must be running."""
+        await self._idle.wait()
+
+    async def _write(self) -> None:
+        if self._sessions:
+            sessions, self._sessions = self._sessions, {}
+            try:
+                await self._database.save_sessions(sessions)
+            except DatabaseUnavailableError:
+                self._sessions = sessions | self._sessions
+                raise
+        batch = self._waiting[:_BATCH]
+        if not batch:
+            return
+        began = self._clock.time()
+        epochs = {lane.customer.id: lane.customer.epoch for lane, _ in batch}
+        refused = await self._database.settle([settled for _, settled in batch], epochs)
+        del self._waiting[: len(batch)]
+        self._committed(batch, refused, self._clock.time() - began)
+
+    def _committed(self, batch: list[tuple[Lane, Settled]], refused: frozenset[int], seconds: float) -> None:
+        archived = 0
+        for lane, settled in batch:
+            lane.settled(settled.delivery_id)
+            if settled.receipt is not None:
+                archived += 1
+                self.archived_bytes += settled.size
+            elif settled.state is DeliveryState.WAITING and self._control is not None:
+                self._control.due_at(lane, settled.ready_at)
+        self.archived += archived
+        self._listener(BatchSettled(archived=archived, others=len(batch) - archived, refused=len(refused), seconds=seconds))
+        if self._control is not None:
+            for lane in {id(lane): lane for lane, _ in batch}.values():
+                self._control.freed(lane)

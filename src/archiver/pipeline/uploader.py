@@ -1,0 +1,84 @@
+"""The Uploader: one per lane. Its workers take what the Fetcher delivered and put it into the lane's destination, a batch at a time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from archiver.errors import ArchiverError, Scope
+from archiver.model import Delivery, Session
+from archiver.outcome import Deferred, Outcome, Unavailable, outcome_of
+from archiver.pipeline.contents import Contents
+from archiver.pipeline.lane import Lane
+from genstage import Consumer
+
+__all__ = ["Report", "Uploader"]
+
+Report = Callable[[Lane, Delivery, Outcome], None]
+"""Who wants to know how each upload ended."""
+
+_log = logging.getLogger(__name__)
+
+
+class Uploader(Consumer[Delivery]):
+    """Puts a lane's deliveries into its destination.
+
+    Args:
+        lane: Whose items.
+        contents: Where the bytes come from.
+        report: Told how each delivery ended, as it ends; exactly once per delivery that was begun and not cancelled.
+        save_session: Keeps where a chunked upload stands, by delivery id.
+    """
+
+    def __init__(self, lane: Lane, contents: Contents, report: Report, save_session: Callable[[int, Session], None]) -> None:
+        self._lane = lane
+        self._contents = contents
+        self._report = report
+        self._save_session = save_session
+
+    def cut(self, events: Sequence[Delivery]) -> int:
+        """As many as travel together in one call."""
+        return self._lane.cut(events)
+
+    async def handle_events(self, events: list[Delivery]) -> None:
+        """Uploads one batch and reports an outcome per delivery, as each ends."""
+        lane = self._lane
+        lane.queued -= len(events)
+        closed = lane.closed()
+        if closed is not None:  # it was throttled or parked while these waited: not a byte is read for nothing
+            for delivery in events:
+                self._report(lane, delivery, closed)
+            return
+        lane.puts += 1
+        left = {delivery.id: delivery for delivery in events}
+        try:
+            await self._put(events, left)
+        except ArchiverError as error:
+            if error.scope is Scope.PROCESS:
+                raise
+            self._report_rest(left, outcome_of(error))
+        except Exception as error:  # noqa: BLE001  told in the log; a bug in one adapter must not stop everybody else
+            _log.exception("the adapter %s failed", lane.connection.adapter)
+            self._report_rest(left, Deferred(reason=type(error).__name__, detail="a bug in the adapter; the log tells more"))
+        finally:
+            lane.puts -= 1
+        self._report_rest(left, Deferred(reason="NoOutcomeError", detail="the adapter gave no outcome for this item"))
+
+    async def _put(self, events: list[Delivery], left: dict[int, Delivery]) -> None:
+        """Reads, puts, reports; takes each delivery out of ``left`` when it is reported."""
+        lane = self._lane
+        uploads, failed = await self._contents.uploads(events, lane.destination.features, self._save_session)
+        for delivery, error in failed:
+            del left[delivery.id]
+            away = error.scope is not Scope.ITEM
+            self._report(lane, delivery, Unavailable(reason=error.message, source=True) if away else outcome_of(error))
+        if uploads:
+            async for upload, outcome in lane.destination.put_many(uploads):
+                delivery = upload.delivery
+                if left.pop(delivery.id, None) is not None:
+                    self._report(lane, delivery, outcome)
+
+    def _report_rest(self, left: dict[int, Delivery], outcome: Outcome) -> None:
+        while left:
+            _, delivery = left.popitem()
+            self._report(self._lane, delivery, outcome)
