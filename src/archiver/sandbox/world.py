@@ -1,0 +1,318 @@
+"""The cloud without HTTP: accounts, their files, their authorisations, the faults to come, and the ledger over all of it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from archiver.sandbox.clock import SandboxClock
+from archiver.sandbox.content import ContentStore
+from archiver.sandbox.faults import FaultScript
+from archiver.sandbox.grants import ACCESS_TOKEN_SECONDS, App, Grant, Grants
+from archiver.sandbox.hashing import Content
+from archiver.sandbox.journal import AccountLine, Journal
+from archiver.sandbox.ledger import AccountRecord, Activity, FileRecord, Ledger
+from archiver.sandbox.limits import CommitLock, Limits, RateMeter
+from archiver.sandbox.namespace import FileEntry, Namespace
+from archiver.sandbox.refusals import auth_error, bad_input, invalid_root
+from archiver.sandbox.sessions import Sessions
+from archiver.sandbox.wire import FinishBatchArg
+
+__all__ = ["DEFAULT_QUOTA_BYTES", "Account", "AccountState", "World"]
+
+DEFAULT_QUOTA_BYTES = 2 * 1024**4
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client needs in order to call for an account.
+
+    Attributes:
+        name: As it is known here.
+        account_id: ``dbid:…``.
+        access_token: Valid for four hours.
+        refresh_token: Valid until it is revoked.
+        app_key: The application's.
+        app_secret: The application's.
+        select_user: For a team's member: the value of ``Dropbox-API-Select-User``; else empty.
+    """
+
+    name: str
+    account_id: str
+    access_token: str
+    refresh_token: str
+    app_key: str
+    app_secret: str
+    select_user: str = ""
+
+    def __repr__(self) -> str:
+        return f"Account(name={self.name!r}, account_id={self.account_id!r})"
+
+
+class AccountState:
+    """One account with all that belongs to it.
+
+    Args:
+        line: What it is and what it is permitted.
+        store: Takes its bytes.
+        now: Seconds since the epoch.
+        record: What it had asked before a restart.
+    """
+
+    def __init__(self, line: AccountLine, store: ContentStore, now: float, record: AccountRecord | None) -> None:
+        self.line = line
+        self.namespace = Namespace(line.quota_bytes)
+        self.namespace_id = str(1_000_000_000 + int.from_bytes(line.account_id.encode()[-4:], "big"))
+        self.sessions = Sessions(store)
+        self.meter = RateMeter(line.limits, now)
+        self.lock = CommitLock()
+        self.activity = Activity(record or AccountRecord(name=line.name))
+        self.jobs: dict[str, tuple[float, FinishBatchArg]] = {}
+        self.cursors: dict[str, list[Any]] = {}
+        self._spans_before = list(self.activity.record.spans)
+
+    @property
+    def name(self) -> str:
+        """As it is known here."""
+        return self.line.name
+
+    @property
+    def limits(self) -> Limits:
+        """What it is permitted now."""
+        return self.line.limits
+
+    def change(self, line: AccountLine, now: float) -> None:
+        """Takes over other limits, quota or state."""
+        self.line = line
+        self.namespace.quota_bytes = line.quota_bytes
+        self.meter.change(line.limits, now)
+
+    def record(self) -> AccountRecord:
+        """What it asked and has, as of now."""
+        record = self.activity.record
+        record.files = len(self.namespace.files)
+        record.stored_bytes = self.namespace.used_bytes
+        record.spans = [*self._spans_before, *self.meter.spans]
+        return record
+
+    def file_record(self, entry: FileEntry) -> FileRecord:
+        """A file as the ledger has it."""
+        return FileRecord(
+            account=self.name,
+            path=entry.path_display,
+            size=entry.content.size,
+            sha256=entry.content.sha256,
+            content_hash=entry.content.content_hash,
+            id=entry.id,
+            rev=entry.rev,
+            client_modified=entry.client_modified,
+            server_modified=entry.server_modified,
+            revisions=entry.revisions,
+            transfers=entry.transfers,
+        )
+
+
+class World:
+    """Everything.
+
+    Args:
+        directory: Where contents are kept, and the journal if there is one.
+        keep_content: False keeps hashes only.
+        journal: Goes on where an earlier world in this directory ended, and writes so that a later one can.
+        access_token_seconds: How long an access token lives.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        keep_content: bool = True,
+        journal: bool = False,
+        access_token_seconds: float = ACCESS_TOKEN_SECONDS,
+    ) -> None:
+        self.clock = SandboxClock()
+        self.store = ContentStore(directory / "content", keep=keep_content)
+        self.faults = FaultScript()
+        self.grants = Grants(App("sandbox-app-key", "sandbox-app-secret"), access_token_seconds=access_token_seconds)
+        self.accounts: dict[str, AccountState] = {}
+        self.journal = Journal(directory) if journal else None
+        if self.journal is not None:
+            self._restore(self.journal)
+            self.journal.open()
+
+    def add_account(self, name: str, limits: Limits | None = None, *, quota_bytes: int = DEFAULT_QUOTA_BYTES, team: str = "") -> Account:
+        """Adds an account with an authorisation.
+
+        Args:
+            name: Unique.
+            limits: What it is permitted; no limits by default.
+            quota_bytes: Its space.
+            team: Makes it a member of this team: the team's tokens call for it, with ``select_user``.
+
+        Raises:
+            ValueError: There is one of this name.
+        """
+        if not name or name in self.accounts:
+            raise ValueError(f"an account needs a name of its own, not {name!r}")
+        line = AccountLine(
+            name=name,
+            account_id=f"dbid:{secrets.token_urlsafe(26)}",
+            member_id=f"dbmid:{secrets.token_urlsafe(26)}" if team else "",
+            team=team,
+            limits=limits or Limits(),
+            quota_bytes=quota_bytes,
+        )
+        self.accounts[name] = AccountState(line, self.store, self.clock.now(), None)
+        grants = self.grants.of(team=team) if team else []
+        grant = grants[0] if grants else self.grants.authorise(account="" if team else name, team=team)
+        token = self.grants.issue(grant, self.clock.now())
+        self._write([line, grant])
+        return Account(
+            name=name,
+            account_id=line.account_id,
+            access_token=token,
+            refresh_token=grant.refresh_token,
+            app_key=self.grants.app.key,
+            app_secret=self.grants.app.secret,
+            select_user=line.member_id,
+        )
+
+    def change_account(
+        self,
+        name: str,
+        *,
+        limits: dict[str, Any] | None = None,
+        quota_bytes: int | None = None,
+        suspended: bool | None = None,
+    ) -> AccountLine:
+        """Changes what an account is permitted, at once; only what is given.
+
+        Raises:
+            KeyError: No such account.
+            msgspec.ValidationError: No such limit.
+        """
+        account = self.accounts[name]
+        line = msgspec.structs.replace(
+            account.line,
+            limits=account.limits.changed(limits or {}),
+            quota_bytes=account.line.quota_bytes if quota_bytes is None else quota_bytes,
+            suspended=account.line.suspended if suspended is None else suspended,
+        )
+        account.change(line, self.clock.now())
+        self._write([line])
+        return line
+
+    def revoke(self, name: str) -> None:
+        """The customer has removed the application: every token of the account is dead."""
+        for grant in self.grants_of(name):
+            self.revoke_grant(grant)
+
+    def revoke_grant(self, grant: Grant) -> None:
+        """One authorisation ends for good."""
+        grant.revoked = True
+        self._write([grant])
+
+    def expire_tokens(self, name: str) -> None:
+        """Every access token of the account ends now; refresh tokens live."""
+        for grant in self.grants_of(name):
+            self.grants.expire(grant)
+            self._write([grant])
+
+    def grants_of(self, name: str) -> list[Grant]:
+        """The authorisations that may call for an account.
+
+        Raises:
+            KeyError: No such account.
+        """
+        line = self.accounts[name].line
+        return self.grants.of(team=line.team) if line.team else self.grants.of(account=name)
+
+    def issue(self, grant: Grant) -> str:
+        """A new access token."""
+        token = self.grants.issue(grant, self.clock.now())
+        self._write([grant])
+        return token
+
+    def account_for(self, grant: Grant, route: str, select_user: str, path_root: str) -> AccountState:
+        """Whom a call is for.
+
+        Raises:
+            Refusal: Nobody, or somebody suspended, or under a root that is not his.
+        """
+        account = self._selected(grant, route, select_user)
+        if account.line.suspended:
+            raise auth_error("user_suspended")
+        if path_root:
+            root = msgspec.json.decode(path_root, type=dict[str, str])
+            tag = root.get(".tag", "")
+            if tag != "home" and root.get(tag) != account.namespace_id:
+                raise invalid_root(account.namespace_id)
+        return account
+
+    def committed(self, account: AccountState, entries: Iterable[FileEntry]) -> None:
+        """Writes commits to the journal; called before they are answered."""
+        if self.journal is not None:
+            self.journal.write([account.file_record(entry) for entry in entries])
+
+    def note_activity(self) -> None:
+        """Writes what was asked, now and then."""
+        if self.journal is not None:
+            self.journal.write_activity((account.record() for account in self.accounts.values()), self.clock.now())
+
+    def ledger_parts(self) -> Iterator[AccountRecord | FileRecord]:
+        """The ledger in parts: an account, then its files."""
+        for account in list(self.accounts.values()):
+            yield account.record()
+            for entry in list(account.namespace.files.values()):
+                yield account.file_record(entry)
+
+    def ledger(self) -> Ledger:
+        """The ledger as it is now: a copy."""
+        parts = list(self.ledger_parts())
+        return Ledger(
+            accounts={part.name: deepcopy(part) for part in parts if isinstance(part, AccountRecord)},
+            files=[part for part in parts if isinstance(part, FileRecord)],
+        )
+
+    def close(self) -> None:
+        """Writes the rest; harmless when called twice."""
+        if self.journal is not None:
+            self.journal.write_activity((account.record() for account in self.accounts.values()), self.clock.now(), at_once=True)
+            self.journal.close()
+
+    def _selected(self, grant: Grant, route: str, select_user: str) -> AccountState:
+        if grant.account:
+            if select_user:
+                raise auth_error("invalid_select_user")
+            return self.accounts[grant.account]
+        if not select_user:
+            raise bad_input(route, "This API function operates on a single Dropbox account, but the access token is for an entire team.")
+        for account in self.accounts.values():
+            if account.line.member_id == select_user and account.line.team == grant.team:
+                return account
+        raise auth_error("invalid_select_user")
+
+    def _write(self, lines: list[AccountLine | Grant]) -> None:
+        if self.journal is not None:
+            self.journal.write(lines)
+
+    def _restore(self, journal: Journal) -> None:
+        records = {record.name: record for record in journal.read_activity()}
+        now = self.clock.now()
+        for line in journal.read():
+            match line:
+                case AccountLine() if line.name in self.accounts:
+                    self.accounts[line.name].change(line, now)
+                case AccountLine():
+                    self.accounts[line.name] = AccountState(line, self.store, now, records.get(line.name))
+                case Grant():
+                    self.grants.add(line)
+                case FileRecord():
+                    content = Content(line.size, line.sha256, line.content_hash)
+                    times = (line.client_modified, line.server_modified)
+                    entry = FileEntry(line.path.lower(), line.path, line.id, line.rev, content, *times, line.revisions, line.transfers)
+                    self.accounts[line.account].namespace.restore(entry)
