@@ -17,6 +17,7 @@
     └── ProcessError                 scope process: this process cannot go on as it is
         ├── ConfigError              settings that cannot work; exit code 78
         ├── DatabaseHeldError        another process serves this database; exit code 75
+        ├── DatabaseUnavailableError the disk is full, the file locked: nothing was written, the same call may be made again
         ├── SchemaError              the database was written by a newer version
         └── FencedError              another worker owns the customer now
 
@@ -33,6 +34,7 @@ __all__ = [
     "ConfigError",
     "ConflictError",
     "DatabaseHeldError",
+    "DatabaseUnavailableError",
     "DestinationError",
     "FencedError",
     "IntegrityError",
@@ -182,6 +184,13 @@ class DatabaseHeldError(ProcessError):
     """Another process serves this database; the message names it."""
 
     exit_code = 75  # EX_TEMPFAIL of sysexits.h
+
+
+class DatabaseUnavailableError(ProcessError):
+    """The database cannot be read or written now (disk full, locked, input or output failed). Nothing was written, not even partly."""
+
+    retryable = True
+    exit_code = 75
 
 
 class SchemaError(ProcessError):

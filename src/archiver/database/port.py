@@ -183,6 +183,8 @@ class Database(Protocol):
 
     Raises:
         ConfigError: The address cannot be opened.
+        DatabaseUnavailableError: Now it cannot be read or written (disk full, locked for long). Nothing was written; the same call may be
+            made again.
         SchemaError: A newer version wrote the database.
     """
 
@@ -192,6 +194,10 @@ class Database(Protocol):
 
     async def close(self) -> None:
         """Lets go of everything, ownership too; harmless when called twice."""
+        ...
+
+    async def owner(self) -> Owner | None:
+        """The process that serves the database now; None if none does."""
         ...
 
     async def serve(self) -> None:
@@ -245,8 +251,20 @@ class Database(Protocol):
     # -- birth ----------------------------------------------------------------------------------------------------------------------
 
     async def add_births(self, source: Connection, births: Sequence[Birth], *, now: Millis, cursor: str | None) -> Births:
-        """Writes items, deliveries and the source's cursor in one transaction. An item that is known already changes nothing,
-        but a delivery it lacks is added (a new destination)."""
+        """Writes items, deliveries and the source's cursor in one transaction.
+
+        An item that is known already gets the deliveries it lacks (a new destination). If it has not been archived anywhere and comes with
+        another locator, media type, size or sha256 (a file that grew), these are updated and its unfinished sessions forgotten.
+
+        Args:
+            source: Where the items were found; every delivery is its customer's.
+            births: Any number; about a thousand is quickest.
+            now: Becomes ``discovered_at`` and ``ready_at``.
+            cursor: Where the source goes on; None leaves the stored one.
+
+        Returns:
+            How many items are new, and which lanes got deliveries.
+        """
         ...
 
     async def cursor(self, source_id: int) -> str:

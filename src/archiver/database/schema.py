@@ -1,0 +1,171 @@
+"""The tables, for every engine: what the migrations build and what the queries may rely on.
+
+Times are milliseconds since the epoch, sizes bytes; JSON is text; the CHECK constraints have the words of the enums.
+
+* A delivery is in a hot index only while it waits: settling it takes it out, and finished rows cost nothing ever after.
+* ``deliveries_deferred`` holds only what was put off at least once, so that it costs a first try nothing; with it the oldest waiting
+  delivery of a lane is found by looking at the heads of two indexes.
+* ``deliveries_customer`` serves the pages that people look at. Its columns never change: settling does not touch it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from archiver.lifecycle import DeliveryState
+from archiver.model import ConnectionState, CustomerState, Kind, Role
+
+__all__ = ["HEAD", "connections", "cursors", "customers", "deliveries", "items", "lane_counters", "metadata", "receipts"]
+
+HEAD = "0001"
+"""The newest revision of ``archiver.database.migrations``; kept here so that opening an up-to-date database need not load Alembic."""
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "%(column_0_label)s",
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+# SQLite numbers rows by itself only where the type is spelled INTEGER.
+Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+Time = sa.BigInteger
+Size = sa.BigInteger
+
+
+def one_of(column: str, words: type[StrEnum]) -> sa.CheckConstraint:
+    """The constraint that ``column`` holds one of the enum's words."""
+    listed = ", ".join(f"'{word.value}'" for word in words)
+    return sa.CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+customers = sa.Table(
+    "customers",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("weight", sa.Integer, nullable=False),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+    sa.Column("path_template", sa.Text, nullable=False),
+    sa.Column("created_at", Time, nullable=False),
+    one_of("state", CustomerState),
+    sa.CheckConstraint("weight >= 1", name="weight"),
+)
+
+connections = sa.Table(
+    "connections",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("customer_id", Id, sa.ForeignKey("customers.id"), nullable=False, index=True),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("adapter", sa.Text, nullable=False),
+    sa.Column("options", sa.Text, nullable=False),
+    sa.Column("secrets", sa.LargeBinary, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("state_since", Time, nullable=False),
+    sa.Column("throttled_until", Time, nullable=False),
+    sa.Column("pace", sa.LargeBinary, nullable=False),
+    one_of("role", Role),
+    one_of("state", ConnectionState),
+)
+
+cursors = sa.Table(
+    "cursors",
+    metadata,
+    sa.Column("source_id", Id, sa.ForeignKey("connections.id"), primary_key=True, autoincrement=False),
+    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("updated_at", Time, nullable=False),
+)
+
+items = sa.Table(
+    "items",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("source_id", Id, sa.ForeignKey("connections.id"), nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("external_id", sa.Text, nullable=False),
+    sa.Column("part", sa.Text, nullable=False),
+    sa.Column("occurred_at", Time, nullable=False),
+    sa.Column("discovered_at", Time, nullable=False),
+    sa.Column("purge_at", Time),
+    sa.Column("locator", sa.Text, nullable=False),
+    sa.Column("media_type", sa.Text, nullable=False),
+    sa.Column("size", Size),
+    sa.Column("sha256", sa.Text),
+    sa.Column("direction", sa.Text, nullable=False),
+    sa.Column("sender", sa.Text, nullable=False),
+    sa.Column("recipient", sa.Text, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("metadata", sa.Text, nullable=False),
+    sa.UniqueConstraint("source_id", "kind", "external_id", "part"),
+    one_of("kind", Kind),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("item_id", Id, sa.ForeignKey("items.id"), nullable=False),
+    sa.Column("lane", Id, sa.ForeignKey("connections.id"), nullable=False),
+    sa.Column("customer_id", Id, sa.ForeignKey("customers.id"), nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("ready_at", Time, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("session", sa.Text),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    # The item first: then births append at the right edge of the index, and an item's deliveries are found.
+    sa.UniqueConstraint("item_id", "lane"),
+    one_of("state", DeliveryState),
+    sa.CheckConstraint("priority >= 0", name="priority"),
+    sa.CheckConstraint("ready_at >= 0", name="ready_at"),
+)
+_WAITING = sa.text("state = 'waiting'")
+_DEFERRED = sa.text("state = 'waiting' AND reason <> ''")
+_FAILED = sa.text("state IN ('rejected', 'gone')")
+sa.Index(
+    "deliveries_waiting",
+    deliveries.c.lane,
+    deliveries.c.priority,
+    deliveries.c.ready_at,
+    deliveries.c.id,
+    sqlite_where=_WAITING,
+    postgresql_where=_WAITING,
+)
+sa.Index("deliveries_deferred", deliveries.c.lane, deliveries.c.item_id, sqlite_where=_DEFERRED, postgresql_where=_DEFERRED)
+sa.Index("deliveries_failed", deliveries.c.customer_id, deliveries.c.id, sqlite_where=_FAILED, postgresql_where=_FAILED)
+sa.Index("deliveries_customer", deliveries.c.customer_id, deliveries.c.id)
+
+receipts = sa.Table(
+    "receipts",
+    metadata,
+    sa.Column("delivery_id", Id, sa.ForeignKey("deliveries.id"), primary_key=True, autoincrement=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("remote_id", sa.Text, nullable=False),
+    sa.Column("revision", sa.Text, nullable=False),
+    sa.Column("size", Size, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("remote_hash", sa.Text, nullable=False),
+    sa.Column("archived_at", Time, nullable=False),
+    sa.Column("recovered", sa.Boolean, nullable=False),
+)
+
+lane_counters = sa.Table(
+    "lane_counters",
+    metadata,
+    sa.Column("lane", Id, sa.ForeignKey("connections.id"), primary_key=True, autoincrement=False),
+    sa.Column("waiting", sa.BigInteger, nullable=False),
+    sa.Column("archived", sa.BigInteger, nullable=False),
+    sa.Column("rejected", sa.BigInteger, nullable=False),
+    sa.Column("gone", sa.BigInteger, nullable=False),
+    sa.Column("archived_bytes", Size, nullable=False),
+)

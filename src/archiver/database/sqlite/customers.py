@@ -1,0 +1,161 @@
+"""Customers and their connections, in SQLAlchemy Core: not hot, the same for every engine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from archiver.database.port import LaneRecord
+from archiver.database.schema import connections, cursors, customers, lane_counters
+from archiver.errors import ConfigError
+from archiver.model import Connection, ConnectionState, Customer, CustomerState, LaneId, Millis, Role
+
+__all__ = [
+    "add_connection",
+    "add_customer",
+    "all_customers",
+    "cursor",
+    "find_connections",
+    "lane_records",
+    "save_pace",
+    "set_connection_state",
+    "set_customer_state",
+]
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+def add_customer(core: sa.Connection, customer: Customer) -> Customer:
+    """Adds a customer; its ``id`` is ignored.
+
+    Raises:
+        ConfigError: The name is taken or not allowed.
+    """
+    if not _NAME.fullmatch(customer.name):
+        raise ConfigError("a customer's name is 1 to 64 of a-z 0-9 . _ - and begins with a letter or digit")
+    if customer.weight < 1:
+        raise ConfigError("a customer's weight is at least 1")
+    if core.execute(sa.select(customers.c.id).where(customers.c.name == customer.name)).first():
+        raise ConfigError(f"there is a customer {customer.name} already")
+    row = msgspec.structs.asdict(customer)
+    del row["id"]
+    added = core.execute(customers.insert().values(row)).inserted_primary_key
+    assert added is not None  # noqa: S101  one row was inserted
+    return msgspec.structs.replace(customer, id=added[0])
+
+
+def all_customers(core: sa.Connection) -> list[Customer]:
+    """All customers, by name."""
+    return [_customer(row) for row in core.execute(sa.select(customers).order_by(customers.c.name))]
+
+
+def set_customer_state(core: sa.Connection, name: str, state: CustomerState) -> Customer:
+    """Pauses or resumes.
+
+    Raises:
+        ConfigError: There is no such customer.
+    """
+    core.execute(customers.update().where(customers.c.name == name).values(state=state.value))
+    row = core.execute(sa.select(customers).where(customers.c.name == name)).first()
+    if row is None:
+        raise ConfigError(f"there is no customer {name}", hint="archiver customers list")
+    return _customer(row)
+
+
+def add_connection(core: sa.Connection, connection: Connection) -> Connection:
+    """Adds a connection, and its counters if it is a destination; its ``id`` is ignored."""
+    row = msgspec.structs.asdict(connection)
+    del row["id"]
+    row["options"] = msgspec.json.encode(connection.options).decode()
+    row["secrets"] = msgspec.msgpack.encode(connection.secrets)
+    if not core.execute(sa.select(customers.c.id).where(customers.c.id == connection.customer_id)).first():
+        raise ConfigError(f"there is no customer with the number {connection.customer_id}")
+    added = core.execute(connections.insert().values(row)).inserted_primary_key
+    assert added is not None  # noqa: S101  one row was inserted
+    if connection.role is Role.DESTINATION:
+        core.execute(lane_counters.insert().values(lane=added[0], waiting=0, archived=0, rejected=0, gone=0, archived_bytes=0))
+    return msgspec.structs.replace(connection, id=added[0])
+
+
+def find_connections(core: sa.Connection, customer_id: int | None, role: Role | None) -> list[Connection]:
+    """Connections, by id."""
+    query = sa.select(connections).order_by(connections.c.id)
+    if customer_id is not None:
+        query = query.where(connections.c.customer_id == customer_id)
+    if role is not None:
+        query = query.where(connections.c.role == role.value)
+    return [_connection(row) for row in core.execute(query)]
+
+
+def lane_records(core: sa.Connection, ids: Sequence[LaneId]) -> dict[LaneId, LaneRecord]:
+    """Lanes with their customers and sources, in the order of their ids."""
+    # The ids travel as one JSON text: there may be more of them than a statement takes parameters.
+    wanted = sa.select(sa.cast(sa.func.json_each(sa.bindparam("ids")).table_valued("value").c.value, sa.Integer))
+    bound = {"ids": msgspec.json.encode(list(ids)).decode()}
+    lanes = (
+        sa.select(connections).where(connections.c.id.in_(wanted), connections.c.role == Role.DESTINATION.value).order_by(connections.c.id)
+    )
+    owners = sa.select(connections.c.customer_id).where(connections.c.id.in_(wanted))
+    destinations = [_connection(row) for row in core.execute(lanes, bound)]
+    found = {row.id: _customer(row) for row in core.execute(sa.select(customers).where(customers.c.id.in_(owners)), bound)}
+    sources: dict[int, list[Connection]] = {customer: [] for customer in found}
+    sides = sa.select(connections).where(connections.c.customer_id.in_(owners), connections.c.role == Role.SOURCE.value)
+    for row in core.execute(sides.order_by(connections.c.id), bound):
+        sources[row.customer_id].append(_connection(row))
+    return {d.id: LaneRecord(customer=found[d.customer_id], destination=d, sources=tuple(sources[d.customer_id])) for d in destinations}
+
+
+def set_connection_state(core: sa.Connection, connection_id: int, state: ConnectionState, reason: str, now: Millis) -> bool:
+    """Enters a state; False if it was in it already."""
+    changed = core.execute(
+        connections.update()
+        .where(connections.c.id == connection_id, connections.c.state != state.value)
+        .values(state=state.value, reason=reason, state_since=now)
+    )
+    return changed.rowcount > 0
+
+
+def save_pace(core: sa.Connection, connection_id: int, throttled_until: Millis, pace: bytes) -> None:
+    """Remembers what the pacer learnt."""
+    core.execute(connections.update().where(connections.c.id == connection_id).values(throttled_until=throttled_until, pace=pace))
+
+
+def cursor(core: sa.Connection, source_id: int) -> str:
+    """The source's cursor; empty at the very first time."""
+    return core.execute(sa.select(cursors.c.value).where(cursors.c.source_id == source_id)).scalar_one_or_none() or ""
+
+
+def _customer(row: sa.Row[Any]) -> Customer:
+    return Customer(
+        id=row.id,
+        name=row.name,
+        state=CustomerState(row.state),
+        weight=row.weight,
+        epoch=row.epoch,
+        path_template=row.path_template,
+        created_at=row.created_at,
+    )
+
+
+def _connection(row: sa.Row[Any]) -> Connection:
+    return Connection(
+        id=row.id,
+        customer_id=row.customer_id,
+        role=Role(row.role),
+        adapter=row.adapter,
+        options=msgspec.json.decode(row.options, type=dict[str, Any]),
+        secrets=_secrets(row.secrets),
+        state=ConnectionState(row.state),
+        reason=row.reason,
+        state_since=row.state_since,
+        throttled_until=row.throttled_until,
+        pace=row.pace,
+    )
+
+
+def _secrets(sealed: bytes) -> Mapping[str, bytes]:
+    return msgspec.msgpack.decode(sealed, type=dict[str, bytes])
