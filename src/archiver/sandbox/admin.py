@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -55,41 +56,30 @@ def administer(world: World, method: str, path: str, body: bytes) -> Reply:
     Raises:
         Refusal: 400 with the reason, or 404.
     """
+    room, *rest = path.split("/")
+    page = _PAGES.get((method, room, len(rest)))
+    if page is None:
+        raise _text(404, "the sandbox has no such page")
     try:
-        match method, path.split("/"):
-            case "GET", ["accounts"]:
-                return _json([account.line for account in world.accounts.values()])
-            case "POST", ["accounts"]:
-                new = msgspec.json.decode(body, type=NewAccount)
-                limits = Limits().changed(new.limits)
-                return _json(world.add_account(new.name, limits, quota_bytes=new.quota_bytes, team=new.team), status=201)
-            case "PATCH", ["accounts", name]:
-                return _change(world, name, msgspec.json.decode(body, type=AccountChange))
-            case "PATCH", ["accounts", name, "limits"]:
-                return _json(world.change_account(name, limits=msgspec.json.decode(body, type=dict[str, Any])))
-            case "GET", ["faults"]:
-                return _json(world.faults.pending)
-            case "POST", ["faults"]:
-                faults = msgspec.json.decode(body, type=list[Fault] | Fault)
-                for fault in faults if isinstance(faults, list) else [faults]:
-                    world.faults.add(fault)
-                return _json(world.faults.pending, status=201)
-            case "DELETE", ["faults"]:
-                world.faults.clear()
-                return _json([])
-            case "POST", ["clock"]:
-                world.clock.advance(msgspec.json.decode(body, type=Jump).advance)
-                return _json({"now": world.clock.now()})
-            case "GET", ["stats"]:
-                return _json(_stats(world))
+        return page(world, body, *rest)
     except KeyError as error:
         raise _text(404, f"no such account: {error}") from error
     except (ValueError, msgspec.MsgspecError) as error:
         raise _text(400, str(error)) from error
-    raise _text(404, "the sandbox has no such page")
 
 
-def _change(world: World, name: str, change: AccountChange) -> Reply:
+def _list_accounts(world: World, _body: bytes) -> Reply:
+    return _json([account.line for account in world.accounts.values()])
+
+
+def _add_account(world: World, body: bytes) -> Reply:
+    new = msgspec.json.decode(body, type=NewAccount)
+    limits = Limits().changed(new.limits)
+    return _json(world.add_account(new.name, limits, quota_bytes=new.quota_bytes, team=new.team), status=201)
+
+
+def _change_account(world: World, body: bytes, name: str) -> Reply:
+    change = msgspec.json.decode(body, type=AccountChange)
     line = world.change_account(name, limits=change.limits, quota_bytes=change.quota_bytes, suspended=change.suspended)
     if change.expire_tokens:
         world.expire_tokens(name)
@@ -98,7 +88,28 @@ def _change(world: World, name: str, change: AccountChange) -> Reply:
     return _json(line)
 
 
-def _stats(world: World) -> dict[str, Any]:
+def _list_faults(world: World, _body: bytes) -> Reply:
+    return _json(world.faults.pending)
+
+
+def _add_faults(world: World, body: bytes) -> Reply:
+    faults = msgspec.json.decode(body, type=list[Fault] | Fault)
+    for fault in faults if isinstance(faults, list) else [faults]:
+        world.faults.add(fault)
+    return _json(world.faults.pending, status=201)
+
+
+def _clear_faults(world: World, _body: bytes) -> Reply:
+    world.faults.clear()
+    return _json([])
+
+
+def _jump(world: World, body: bytes) -> Reply:
+    world.clock.advance(msgspec.json.decode(body, type=Jump).advance)
+    return _json({"now": world.clock.now()})
+
+
+def _stats(world: World, _body: bytes) -> Reply:
     accounts = {}
     for account in world.accounts.values():
         record = account.record()
@@ -113,7 +124,7 @@ def _stats(world: World) -> dict[str, Any]:
             "permitted": record.permitted() if account.limits.rate is not None else None,
             "open_sessions": len(account.sessions),
         }
-    return {"now": world.clock.now(), "accounts": accounts, "faults_pending": len(world.faults)}
+    return _json({"now": world.clock.now(), "accounts": accounts, "faults_pending": len(world.faults)})
 
 
 def _json(value: Any, *, status: int = 200) -> Reply:
@@ -122,3 +133,15 @@ def _json(value: Any, *, status: int = 200) -> Reply:
 
 def _text(status: int, text: str) -> Refusal:
     return Refusal(Reply(status=status, body=text.encode(), content_type="text/plain; charset=utf-8"))
+
+
+_PAGES: dict[tuple[str, str, int], Callable[..., Reply]] = {
+    ("GET", "accounts", 0): _list_accounts,
+    ("POST", "accounts", 0): _add_account,
+    ("PATCH", "accounts", 1): _change_account,
+    ("GET", "faults", 0): _list_faults,
+    ("POST", "faults", 0): _add_faults,
+    ("DELETE", "faults", 0): _clear_faults,
+    ("POST", "clock", 0): _jump,
+    ("GET", "stats", 0): _stats,
+}

@@ -66,21 +66,13 @@ class Reception:
             CutOffError: A fault cuts the connection.
         """
         try:
-            header_argument = request.headers.get("Dropbox-API-Arg", "")
-            if len(header_argument) > self._header_bytes:
-                raise Refusal(Reply(status=431, body=b"", content_type="text/plain", headers={"Connection": "close"}))
-            route = ROUTES.get(name)
-            if route is None:
-                raise bad_input(name, f'Unknown API function: "{name}"')
-            token, grant = self._world.grants.authenticate(request.headers.get("Authorization", ""), name, self._world.clock.now())
-            select_user, path_root = (request.headers.get(f"Dropbox-API-{header}", "") for header in ("Select-User", "Path-Root"))
-            account = self._world.account_for(grant, name, select_user, path_root)
+            route, token, account = self._authenticate(request, name)
             await self._admit(account, route, name, received_at)
         except Refusal as refusal:
             return Answer(refusal.reply)
         faults = self._world.faults.hit(name, account.name) if self._world.faults else ()
         try:
-            await self.meet(faults, account, name, request)
+            await self.meet(faults, account, request)
             call = Call(world=self._world, account=account, route=name, token=token, body=b"")
             reply = await self._carry_out(call, route, request, faults)
         except Refusal as refusal:
@@ -88,7 +80,7 @@ class Reception:
         self._world.note_activity()
         return Answer(reply, faults)
 
-    async def meet(self, faults: Sequence[Fault], account: AccountState | None, name: str, request: web.BaseRequest) -> None:
+    async def meet(self, faults: Sequence[Fault], account: AccountState | None, request: web.BaseRequest) -> None:
         """Lets happen what goes wrong before anything is done.
 
         Raises:
@@ -117,6 +109,17 @@ class Reception:
                     raise auth_error("invalid_access_token")
                 case _:
                     pass  # what goes wrong later, or with the answer
+
+    def _authenticate(self, request: web.BaseRequest, name: str) -> tuple[Route, str, AccountState]:
+        headers = request.headers
+        if len(headers.get("Dropbox-API-Arg", "")) > self._header_bytes:
+            raise Refusal(Reply(status=431, body=b"", content_type="text/plain", headers={"Connection": "close"}))
+        route = ROUTES.get(name)
+        if route is None:
+            raise bad_input(name, f'Unknown API function: "{name}"')
+        token, grant = self._world.grants.authenticate(headers.get("Authorization", ""), name, self._world.clock.now())
+        select_user, path_root = headers.get("Dropbox-API-Select-User", ""), headers.get("Dropbox-API-Path-Root", "")
+        return route, token, self._world.account_for(grant, name, select_user, path_root)
 
     async def _admit(self, account: AccountState, route: Route, name: str, received_at: float) -> None:
         limits = account.limits

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from archiver.sandbox.refusals import Reply
+from archiver.sandbox.refusals import Reply, Union, union
 from archiver.sandbox.world import AccountState, World
 
 __all__ = ["Call", "Route"]
@@ -36,12 +36,12 @@ class Call(msgspec.Struct, kw_only=True):
     failing: tuple[str, frozenset[int]] | None = None
     ready_at: float = 0
 
-    def fails(self, index: int) -> str | None:
-        """The error tag which this entry of a batch gets, or None."""
+    def scripted_error(self, index: int = 0) -> Union | None:
+        """The error which this entry of a batch (or the only one) gets by a script or for the namespace's lock, or None."""
         if self.failing is None:
             return None
         tag, entries = self.failing
-        return tag if not entries or index in entries else None
+        return union(tag) if not entries or index in entries else None
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):

@@ -50,7 +50,7 @@ class Sandbox:
         access_token_seconds: How long an access token lives.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - six, all of them keywords with defaults
         self,
         *,
         port: int = 0,
@@ -157,7 +157,7 @@ class Sandbox:
 
     async def _issue_token(self, request: web.BaseRequest) -> Answer:
         faults = self.world.faults.hit("oauth2/token", "")
-        await self._reception.meet(faults, None, "oauth2/token", request)
+        await self._reception.meet(faults, None, request)
         form = {name: str(value) for name, value in (await request.post()).items()}
         reply, _ = issue_token(self.world, form, request.headers.get("Authorization", ""))
         return Answer(reply, faults)

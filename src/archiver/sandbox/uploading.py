@@ -10,7 +10,7 @@ import msgspec
 from archiver.sandbox.clock import timestamp
 from archiver.sandbox.hashing import content_hash
 from archiver.sandbox.namespace import FileEntry, WriteRefusedError
-from archiver.sandbox.refusals import Refusal, Reply, Union, api_error, union
+from archiver.sandbox.refusals import Reply, Union, api_error, union
 from archiver.sandbox.route import Call, Route
 from archiver.sandbox.sessions import SessionError
 from archiver.sandbox.wire import (
@@ -55,9 +55,7 @@ def _upload(call: Call, arg: UploadArg) -> Reply:
     session = call.account.sessions.start(call.ready_at, concurrent=False)
     session.append(0, call.body, close=True)
     try:
-        if (tag := call.fails(0)) is not None:
-            raise WriteRefusedError(union(tag))
-        entry = _commit(call, FinishArg(cursor=Cursor(session.session_id, session.size), commit=arg), batch=False)
+        entry = _commit(call, FinishArg(cursor=Cursor(session.session_id, session.size), commit=arg))
     except WriteRefusedError as error:
         # The bytes are kept: this session may still be committed with upload_session/finish.
         raise api_error({".tag": "path", "reason": error.error, "upload_session_id": session.session_id}) from error
@@ -103,13 +101,13 @@ def _append_batch(call: Call, arg: AppendBatchArg) -> Reply:
     results: list[Union] = []
     for index, entry in enumerate(arg.entries):
         piece, view = view[: entry.length], view[entry.length :]
-        try:
-            if (tag := call.fails(index)) is not None:
-                raise SessionError(union(tag))
-            sessions.find(entry.cursor.session_id, now).append(entry.cursor.offset, piece, close=entry.close)
-            results.append(SUCCESS)
-        except SessionError as error:
-            results.append({".tag": "failure", "failure": error.error})
+        failure = call.scripted_error(index)
+        if failure is None:
+            try:
+                sessions.find(entry.cursor.session_id, now).append(entry.cursor.offset, piece, close=entry.close)
+            except SessionError as error:
+                failure = error.error
+        results.append(SUCCESS if failure is None else {".tag": "failure", "failure": failure})
     return Reply(body=_encode({"entries": results}))
 
 
@@ -122,9 +120,7 @@ def _finish(call: Call, arg: FinishArg) -> Reply:
                 raise api_error(union("concurrent_session_data_not_allowed"))
             session.append(arg.cursor.offset, call.body, close=False)
             arg.cursor.offset += len(call.body)
-        if (tag := call.fails(0)) is not None:
-            raise WriteRefusedError(union(tag))
-        entry = _commit(call, arg, batch=False)
+        entry = _commit(call, arg)
     except SessionError as error:
         raise api_error(_lookup_failed(error)) from error
     except WriteRefusedError as error:
@@ -159,31 +155,33 @@ def _finish_entries(call: Call, entries: Sequence[FinishArg]) -> list[FileMetada
     results: list[FileMetadata | Union] = []
     written: list[FileEntry] = []
     for index, entry in enumerate(entries):
-        try:
-            if (tag := call.fails(index)) is not None:
-                results.append({".tag": "failure", "failure": union(tag)})
+        failure = call.scripted_error(index)
+        if failure is None:
+            try:
+                written.append(_commit(call, entry, batch=True))
+                results.append(metadata(written[-1], "success"))
                 continue
-            written.append(_commit(call, entry, batch=True))
-            results.append(metadata(written[-1], "success"))
-        except SessionError as error:
-            results.append({".tag": "failure", "failure": _lookup_failed(error)})
-        except WriteRefusedError as error:
-            results.append({".tag": "failure", "failure": {".tag": "path", "path": error.error}})
-        except Refusal:
-            results.append({".tag": "failure", "failure": union("content_hash_mismatch")})
+            except SessionError as error:
+                failure = _lookup_failed(error)
+            except WriteRefusedError as error:
+                failure = {".tag": "path", "path": error.error}
+        results.append({".tag": "failure", "failure": failure})
     call.world.committed(call.account, written)
     return results
 
 
-def _commit(call: Call, arg: FinishArg, *, batch: bool) -> FileEntry:
+def _commit(call: Call, arg: FinishArg, *, batch: bool = False) -> FileEntry:
     account, now = call.account, call.world.clock.now()
+    if not batch and (scripted := call.scripted_error()) is not None:
+        raise WriteRefusedError(scripted)
     session = account.sessions.find(arg.cursor.session_id, now)
     content = session.finish(arg.cursor.offset, batch=batch)
     if batch and arg.content_hash is not None and arg.content_hash != content.content_hash:
-        raise api_error(union("content_hash_mismatch"))
+        raise SessionError(union("content_hash_mismatch"))
     if call.corrupt:
         content = call.world.store.corrupted(content)
     entry = account.namespace.commit(arg.commit, content, timestamp(now))
+    # A session is used up by its commit: a client that lost the answer must find its file by the path.
     account.sessions.forget([session.session_id])
     account.activity.committed(now, 1)
     return entry
@@ -198,10 +196,9 @@ def _check_body(call: Call, expected_hash: str | None) -> None:
 
 
 def _lookup_failed(error: SessionError) -> Union:
-    # Three errors of concurrent sessions stand beside `lookup_failed`, not in it.
-    if error.error[".tag"] in {"concurrent_session_not_closed", "concurrent_session_missing_data"}:
-        return error.error
-    return {".tag": "lookup_failed", "lookup_failed": error.error}
+    # Of the errors of a session these stand beside `lookup_failed`, not in it.
+    beside = {"concurrent_session_not_closed", "concurrent_session_missing_data", "content_hash_mismatch"}
+    return error.error if error.error[".tag"] in beside else {".tag": "lookup_failed", "lookup_failed": error.error}
 
 
 UPLOAD_ROUTES = {
