@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from typing import Any
 
 from archiver.adapter import Option
@@ -63,7 +63,7 @@ class MemorySource:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
-    async def discover(self, cursor: str) -> AsyncIterator[Page]:
+    async def discover(self, cursor: str) -> AsyncGenerator[Page, None]:
         """Finds what was added after the cursor, then what comes; see `Source.discover`."""
         place = int(cursor or 0)
         while True:
@@ -126,7 +126,7 @@ class GeneratedSource:
             owner=str(100 + number % 50),
         )
 
-    async def discover(self, cursor: str) -> AsyncIterator[Page]:
+    async def discover(self, cursor: str) -> AsyncGenerator[Page, None]:
         """Finds the items after the cursor, and ends; see `Source.discover`."""
         start = int(cursor or 0)
         while True:
