@@ -1,1 +1,63 @@
-"""To be written: see the house."""
+"""Demand-driven pipelines for asyncio: consumers ask, producers give at most what was asked. Standard library only.
+
+    demand flows up:    Producer  <──  ProducerConsumer  <──  Consumer
+    events flow down:   Producer  ──>  ProducerConsumer  ──>  Consumer
+
+Layout, from the arithmetic outwards:
+
+    clock           time as a parameter
+    errors          what the toolkit raises, and what to do about it
+    demand          who asked for how much (pure)
+    subscription    one edge: ask, deliver, cancel
+    dispatchers/    who gets which events: port, demand, keyed (pure)
+    inbox           how waiting events are cut into handler calls (pure)
+    outlet, feed    the giving side of a stage, and the loop that calls ``handle_demand``
+    workers         the taking side: n long-lived workers
+    stage           Producer, ProducerConsumer, Consumer: what a user subclasses
+    stats           a look at a running pipeline
+    pipeline        start, stop, supervise, drain
+    testing         virtual time, scripted producers
+"""
+
+from genstage.clock import Clock, SystemClock
+from genstage.dispatchers import DemandDispatcher, Dispatcher, KeyedDispatcher
+from genstage.errors import (
+    AnswerError,
+    DefinitionError,
+    ExcessError,
+    GenStageError,
+    StateError,
+    SubscriptionError,
+    UnknownKeyError,
+)
+from genstage.pipeline import Pipeline
+from genstage.stage import Consumer, Producer, ProducerConsumer, Stage
+from genstage.stats import EdgeStats, StageStats, Stats
+from genstage.subscription import CancelMode, DemandMode, Subscription, Terms
+
+__all__ = [
+    "AnswerError",
+    "CancelMode",
+    "Clock",
+    "Consumer",
+    "DefinitionError",
+    "DemandDispatcher",
+    "DemandMode",
+    "Dispatcher",
+    "EdgeStats",
+    "ExcessError",
+    "GenStageError",
+    "KeyedDispatcher",
+    "Pipeline",
+    "Producer",
+    "ProducerConsumer",
+    "Stage",
+    "StageStats",
+    "StateError",
+    "Stats",
+    "Subscription",
+    "SubscriptionError",
+    "SystemClock",
+    "Terms",
+    "UnknownKeyError",
+]

@@ -1,0 +1,114 @@
+"""Events go to whoever asked for most: the default."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from genstage.demand import DemandLedger
+from genstage.dispatchers.port import Deliveries, Discards, Dispatched, Dispatcher
+from genstage.errors import AnswerError, ExcessError, SubscriptionError
+from genstage.subscription import Subscription
+
+__all__ = ["DemandDispatcher"]
+
+
+class DemandDispatcher(Dispatcher):
+    """Each event goes to one consumer: the one with the greatest demand; among equals the one that has waited longest.
+
+    Demand of a consumer that went away while ``handle_demand`` ran is `pending`: what comes is kept for the next one who asks,
+    and the producer is not asked for it twice.
+
+    Args:
+        buffer_size: How many events may be held that nobody has asked for. One more is an `ExcessError`; nothing is ever dropped.
+    """
+
+    def __init__(self, *, buffer_size: int = 10_000) -> None:
+        if buffer_size < 0:
+            raise SubscriptionError(f"buffer_size is {buffer_size}; give 0 (hold nothing) or more")
+        self.buffer_size = buffer_size
+        self._ledger: DemandLedger[Subscription] = DemandLedger()
+        self._buffer: deque[Any] = deque()
+        self._told = 0
+
+    def fresh(self) -> DemandDispatcher:
+        """An empty one of the same buffer size."""
+        return DemandDispatcher(buffer_size=self.buffer_size)
+
+    def subscribe(self, edge: Subscription) -> None:
+        """Takes in a consumer, which must not give a key."""
+        if edge.key is not None:
+            raise SubscriptionError(f"{edge!r}: the producer is not keyed; leave key out, or declare it with dispatcher=KeyedDispatcher()")
+        self._ledger.add(edge)
+
+    def cancel(self, edge: Subscription) -> Discards:
+        """Forgets a consumer; what is buffered stays for the others, or for those to come."""
+        self._ledger.remove(edge)
+        return []
+
+    def ask(self, edge: Subscription, count: int) -> Deliveries:
+        """Adds demand; the buffer is served first."""
+        self._ledger.ask(edge, count)
+        if not self._buffer:
+            return []
+        take = min(self._ledger.total, len(self._buffer))
+        return self._ledger.split([self._buffer.popleft() for _ in range(take)])
+
+    def retract(self, edge: Subscription, count: int) -> int:
+        """Takes demand back."""
+        return self._ledger.retract(edge, count)
+
+    @property
+    def wanted(self) -> int:
+        """How many events are outstanding in all."""
+        return self._ledger.total
+
+    @property
+    def buffered(self) -> int:
+        """How many events are held for somebody to ask for them."""
+        return len(self._buffer)
+
+    @property
+    def pending(self) -> int:
+        """How much of what the running ``handle_demand`` was told is not wanted any more."""
+        return max(0, self._told - self._ledger.total)
+
+    def tell(self) -> int:
+        """How many events are outstanding."""
+        self._told = self._ledger.total
+        return self._told
+
+    def dispatch(self, answer: Any, *, bounded: bool) -> Dispatched:
+        """Shares a list out; what is beyond the demand is buffered."""
+        events = answer if type(answer) is list else _as_list(answer)
+        told, self._told = self._told, 0
+        length, wanted = len(events), self._ledger.total
+        if length <= wanted:
+            return Dispatched(length, self._ledger.split(events) if length else [])
+        if bounded and length > max(told, wanted) + self.buffer_size - len(self._buffer):
+            raise ExcessError(
+                f"handle_demand returned {length} events where {told} were asked for, and the buffer of {self.buffer_size} "
+                f"holds {len(self._buffer)}; return at most what is asked, or give DemandDispatcher a greater buffer_size"
+            )
+        self._buffer.extend(events[wanted:])
+        return Dispatched(length, self._ledger.split(events[:wanted]) if wanted else [])
+
+    def holds(self, edge: Subscription) -> bool:  # noqa: ARG002 - the buffer belongs to all
+        """Whether anything is buffered."""
+        return bool(self._buffer)
+
+    def flush(self) -> Discards:
+        """Gives up the buffer."""
+        events = list(self._buffer)
+        self._buffer.clear()
+        return [(None, events)] if events else []
+
+
+def _as_list(answer: Any) -> list[Any]:
+    if isinstance(answer, (Mapping, str, bytes)) or not isinstance(answer, Iterable):
+        raise AnswerError(
+            f"the handler returned {type(answer).__name__}; it must return a list of events "
+            "(a mapping of lists only with dispatcher=KeyedDispatcher())"
+        )
+    return list(answer)

@@ -1,0 +1,99 @@
+"""The port of dispatchers: given the demand of all consumers and a list of events, who gets which."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Any
+
+from genstage.subscription import Subscription
+
+__all__ = ["Deliveries", "Discards", "Dispatched", "Dispatcher"]
+
+Deliveries = list[tuple[Subscription, list[Any]]]
+"""Who gets which events, in this order."""
+Discards = list[tuple[Hashable, list[Any]]]
+"""Events that nobody will get: their key (None where there are no keys) and themselves."""
+
+
+@dataclass(slots=True)
+class Dispatched:
+    """What becomes of the events that a handler returned.
+
+    Attributes:
+        count: How many it returned.
+        deliveries: Who gets which.
+        discards: What nobody wants any more.
+    """
+
+    count: int = 0
+    deliveries: Deliveries = field(default_factory=list)
+    discards: Discards = field(default_factory=list)
+
+
+class Dispatcher(ABC):
+    """Keeps the demand of one producer's consumers, and shares its events out. Pure: it calls nobody, it only answers.
+
+    What it must hold: a subscription gets at most its ``outstanding``; events keep their order; while a subscription has demand,
+    no event that it could get is buffered.
+    """
+
+    @abstractmethod
+    def fresh(self) -> Dispatcher:
+        """An empty one with the same settings: the instance given to a stage's class is a prototype, each stage gets its own."""
+
+    @abstractmethod
+    def subscribe(self, edge: Subscription) -> None:
+        """Takes in a consumer.
+
+        Raises:
+            SubscriptionError: Its terms do not fit this dispatcher.
+        """
+
+    @abstractmethod
+    def cancel(self, edge: Subscription) -> Discards:
+        """Forgets a consumer and its demand; returns what was buffered for it and for nobody else."""
+
+    @abstractmethod
+    def ask(self, edge: Subscription, count: int) -> Deliveries:
+        """Adds demand; returns what can be served from the buffer at once."""
+
+    @abstractmethod
+    def retract(self, edge: Subscription, count: int) -> int:
+        """Takes back at most so much demand; returns how much it was."""
+
+    @property
+    @abstractmethod
+    def wanted(self) -> int:
+        """How many events are outstanding in all."""
+
+    @property
+    @abstractmethod
+    def buffered(self) -> int:
+        """How many events are held for somebody to ask for them."""
+
+    @abstractmethod
+    def tell(self) -> Any:
+        """What ``handle_demand`` is called with now: all outstanding demand. Remembered until the answer is dispatched."""
+
+    @abstractmethod
+    def dispatch(self, answer: Any, *, bounded: bool) -> Dispatched:
+        """Shares out what a handler returned.
+
+        Args:
+            answer: What it returned; its lists may be handed on as they are.
+            bounded: It answers the last `tell`: more than was asked then, and than the buffer has room for, is an error.
+                Otherwise it is a producer-consumer's result, which is held however much it is; such a stage takes in nothing meanwhile.
+
+        Raises:
+            AnswerError: The answer is not of the shape that this dispatcher needs, or is too much.
+        """
+
+    @abstractmethod
+    def holds(self, edge: Subscription) -> bool:
+        """Whether anything is buffered that this subscription could get."""
+
+    @abstractmethod
+    def flush(self) -> Discards:
+        """Gives up everything that is buffered."""

@@ -1,0 +1,146 @@
+"""What was delivered to a consumer and not yet begun, and how it is cut into handler calls. Pure."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from genstage.errors import AnswerError
+from genstage.subscription import Subscription
+
+__all__ = ["CutInbox", "Inbox", "Job", "SingleInbox", "SplitInbox"]
+
+Job = tuple[Subscription, Any, int]
+"""One handler call: whose events, what the handler gets (an event or a list), how many events that is."""
+
+
+class _Segment:
+    """Events that one subscription delivered; those before ``position`` were taken."""
+
+    __slots__ = ("edge", "events", "position")
+
+    def __init__(self, edge: Subscription, events: list[Any]) -> None:
+        self.edge = edge
+        self.events = events
+        self.position = 0
+
+
+class Inbox(ABC):
+    """Deliveries in the order of their arrival. A handler call never mixes subscriptions."""
+
+    __slots__ = ("_segments", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        """How many events wait."""
+        self._segments: deque[_Segment] = deque()
+
+    def put(self, edge: Subscription, events: list[Any]) -> None:
+        """Appends a delivery; never an empty one."""
+        self.waiting += len(events)
+        self._segments.append(_Segment(edge, events))
+
+    @abstractmethod
+    def take(self) -> Job | None:
+        """The next handler call; None if nothing waits."""
+
+    def clear(self, *, only_manual: bool = False) -> list[Any]:
+        """Takes out everything, or what came over subscriptions with manual demand; returns the events in their order."""
+        gone: list[Any] = []
+        stay: deque[_Segment] = deque()
+        for segment in self._segments:
+            if only_manual and not segment.edge.manual:
+                stay.append(segment)
+            else:
+                gone += segment.events[segment.position :]
+        self._segments = stay
+        self.waiting -= len(gone)
+        return gone
+
+
+class SingleInbox(Inbox):
+    """For ``handle_event``: one event a call."""
+
+    __slots__ = ()
+
+    def take(self) -> Job | None:
+        """The next event."""
+        if not self.waiting:
+            return None
+        segment = self._segments[0]
+        position = segment.position
+        event = segment.events[position]
+        segment.position = position = position + 1
+        if position == len(segment.events):
+            self._segments.popleft()
+        self.waiting -= 1
+        return segment.edge, event, 1
+
+
+class SplitInbox(Inbox):
+    """For ``handle_events``, as GenStage splits: each delivery by itself, in lists of at most ``max_demand - min_demand``.
+
+    With manual demand a delivery is not split.
+    """
+
+    __slots__ = ()
+
+    def take(self) -> Job | None:
+        """The next list."""
+        if not self.waiting:
+            return None
+        segment = self._segments[0]
+        edge, events, start = segment.edge, segment.events, segment.position
+        rest = len(events) - start
+        # The window may have been set to 0 after the events were asked for; they are handled all the same.
+        count = rest if edge.manual else min(rest, edge.split or rest)
+        if count == rest:
+            self._segments.popleft()
+            batch = events[start:] if start else events
+        else:
+            segment.position = start + count
+            batch = events[start : start + count]
+        self.waiting -= count
+        return edge, batch, count
+
+
+class CutInbox(Inbox):
+    """For ``handle_events`` with a ``cut`` of the stage's own: what one subscription delivered gathers, whenever it came.
+
+    Args:
+        cut: Sees all waiting events of the subscription that is next, and says how many of them one call takes.
+    """
+
+    __slots__ = ("_cut",)
+
+    def __init__(self, cut: Callable[[Sequence[Any]], int]) -> None:
+        super().__init__()
+        self._cut = cut
+
+    def put(self, edge: Subscription, events: list[Any]) -> None:
+        """Appends a delivery, to the last one if that is of the same subscription."""
+        if self._segments and self._segments[-1].edge is edge:
+            self.waiting += len(events)
+            self._segments[-1].events += events
+        else:
+            super().put(edge, events)
+
+    def take(self) -> Job | None:
+        """The next list."""
+        if not self.waiting:
+            return None
+        segment = self._segments[0]
+        events = segment.events
+        count = self._cut(events)
+        if count < 1:
+            raise AnswerError(f"cut() returned {count}; it must return how many of the waiting events one call takes, at least 1")
+        if count >= len(events):
+            count, batch = len(events), events
+            self._segments.popleft()
+        else:
+            batch = events[:count]
+            del events[:count]
+        self.waiting -= count
+        return segment.edge, batch, count

@@ -1,0 +1,214 @@
+"""The pipeline: starts and stops stages, supervises their tasks, ends when they have ended, drains in a written order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections import Counter
+from collections.abc import Coroutine
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+from genstage.clock import Clock, SystemClock
+from genstage.errors import StateError, SubscriptionError
+from genstage.stage import Giving, Post, Stage, Taking
+from genstage.stats import Stats, diagram_of, stats_of
+from genstage.subscription import TermOptions
+
+__all__ = ["Pipeline"]
+
+S = TypeVar("S", bound=Stage)
+
+
+class Pipeline:
+    """Stages that belong together, as a context: ``async with Pipeline() as pipeline: …``.
+
+    Leaving the block waits until every stream has ended and every consumer has finished. The first exception of a handler stops
+    everything and comes out of the block as it is; several at once come out as an `ExceptionGroup`. Cancelling the block stops
+    everything, producers first.
+
+    Args:
+        clock: Tells the time of `stats`. Waiting is done on the running event loop.
+    """
+
+    def __init__(self, *, clock: Clock | None = None) -> None:
+        self._clock = SystemClock() if clock is None else clock
+        self._stages: dict[Stage, None] = {}
+        self._names: Counter[str] = Counter()
+        self._group = asyncio.TaskGroup()
+        self._empty: asyncio.Future[None] | None = None
+        self._open = False
+        self._leaving = False
+
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        self._open = True
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        failure: BaseException | None = None
+        try:
+            if error is None:
+                try:
+                    self._finish()
+                    await self._wait_until_empty()
+                except asyncio.CancelledError as cancelled:
+                    error = cancelled
+            if error is not None:
+                self._close_producers()
+            await self._group.__aexit__(None if error is None else type(error), error, trace)
+        except BaseExceptionGroup as failures:
+            failure = failures.exceptions[0] if len(failures.exceptions) == 1 else failures
+        finally:
+            self._open = False
+            self._release()
+        if failure is not None and failure is not error:
+            raise failure
+
+    def start(
+        self,
+        stage: S,
+        *,
+        subscribe_to: Giving | None = None,
+        workers: int | None = None,
+        name: str | None = None,
+        **terms: Unpack[TermOptions],
+    ) -> S:
+        """Starts a stage; at any time, also from handlers.
+
+        Args:
+            stage: A new instance, which the pipeline uses from now on.
+            subscribe_to: What to subscribe it to at once; `Taking.subscribe` does it later and more than once.
+            workers: How many handler calls may run at once; 1 if not given.
+            name: For stats and errors; the class's name with a number if not given.
+            terms: Of the subscription: ``key``, ``max_demand``, ``min_demand``, ``cancel``, ``demand``; see `Terms`.
+
+        Returns:
+            The stage.
+
+        Raises:
+            DefinitionError: The stage's class cannot work.
+            SubscriptionError: The terms cannot work.
+            StateError: The pipeline is not open, or the stage was started before.
+        """
+        if not self._open:
+            raise StateError("the pipeline is not open; start stages inside its `async with` block")
+        if (workers is not None or subscribe_to is not None) and not isinstance(stage, Taking):
+            raise StateError(f"{stage.name} only gives; workers and subscribe_to are for consumers")
+        if terms and subscribe_to is None:
+            raise SubscriptionError(f"{', '.join(terms)} say how to subscribe; say to whom with subscribe_to=…")
+        context = contextvars.copy_context()
+
+        def spawn(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+            return self._group.create_task(work, name=stage.name, context=context.copy())
+
+        stage.attach(Post(name or self._name_for(stage), spawn, lambda: self._forget(stage)))
+        self._stages[stage] = None
+        try:
+            if isinstance(stage, Taking):
+                if workers is not None:
+                    stage.workers = workers
+                if subscribe_to is not None:
+                    stage.subscribe(subscribe_to, **terms)
+        except (StateError, SubscriptionError):
+            self._forget(stage)
+            raise
+        stage.begin()
+        return stage
+
+    async def stop(self, stage: Stage) -> list[Any]:
+        """Takes one stage away while the others run: ends its subscriptions, lets running handlers end.
+
+        A running ``handle_demand`` is cancelled (it holds no events). A stage that has already ended is no error.
+
+        Returns:
+            The events which it was given and never began (of a producer: which it holds and nobody asked for), in their order.
+
+        Raises:
+            StateError: Called by a handler of the stage, which would wait for itself.
+        """
+        if stage not in self._stages:
+            return []
+        self._refuse_own(stage, "stop")
+        rest = stage.halt()
+        await stage.gone()
+        return rest
+
+    async def drain(self, deadline: float = 20.0) -> bool:
+        """Stops everything in a written order.
+
+        1. No new demand: every producer's stream ends here (a waiting ``handle_demand`` is cancelled), and what was read for manual
+           demand and not begun is forgotten.
+        2. Down the pipeline everybody finishes what waits and what runs.
+        3. After the deadline running handlers are cancelled, and what waits is forgotten.
+
+        Args:
+            deadline: In seconds.
+
+        Returns:
+            Whether everything was finished; False if handlers had to be cancelled or events forgotten at the deadline.
+
+        Raises:
+            StateError: Called by a handler, which would wait for itself.
+        """
+        for stage in self._stages:
+            self._refuse_own(stage, "drain")
+        self._finish()
+        for stage in list(self._stages):
+            stage.drain()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(deadline):
+                await self._wait_until_empty()
+                return True
+        for stage in list(self._stages):
+            stage.abort()
+        await self._wait_until_empty()
+        return False
+
+    def stats(self) -> Stats:
+        """What every stage holds and every subscription waits for, now."""
+        return stats_of(list(self._stages), self._clock.time())
+
+    def diagram(self) -> str:
+        """The same as a Mermaid flowchart."""
+        return diagram_of(self.stats())
+
+    def _name_for(self, stage: Stage) -> str:
+        kind = type(stage).__name__
+        self._names[kind] += 1
+        return kind if self._names[kind] == 1 else f"{kind} {self._names[kind]}"
+
+    def _refuse_own(self, stage: Stage, verb: str) -> None:
+        if stage.runs_in(asyncio.current_task()):
+            raise StateError(
+                f"a handler of {stage.name} called {verb}(), which would wait for that very handler; call it from another task"
+            )
+
+    def _finish(self) -> None:
+        """From now on stages end when nobody can bring them anything more."""
+        self._leaving = True
+        for stage in list(self._stages):
+            stage.end_when_alone()
+
+    def _forget(self, stage: Stage) -> None:
+        self._stages.pop(stage, None)
+        if not self._stages and self._empty is not None and not self._empty.done():
+            self._empty.set_result(None)
+
+    async def _wait_until_empty(self) -> None:
+        while self._stages:
+            if self._empty is None or self._empty.done():
+                self._empty = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._empty)
+
+    def _close_producers(self) -> None:
+        for stage in self._stages:
+            if not isinstance(stage, Taking):
+                stage.drain()
+
+    def _release(self) -> None:
+        """Nothing runs any more: whoever still waits in `stop` or `drain` need not."""
+        for stage in list(self._stages):
+            stage.abort()
+            self._forget(stage)
