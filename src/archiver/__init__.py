@@ -1,1 +1,30 @@
-"""To be written: see the house."""
+"""Archiver copies customers' call recordings, SMS and fax into each customer's own cloud storage, as fast as that storage takes them.
+
+```
+ sources ──[Collector]──> Database ──> [Fetcher] ──> [Uploader] ──> Dropbox, Google Drive, Box, OneDrive, S3, SFTP, …
+                             ^            ^   demand     │
+                             │            └──────────────┤
+                             └────── [Settlement] <──────┘  receipts
+```
+
+A bracketed noun is a stage and lives in `pipeline`; an unbracketed end is a room of its own:
+
+``sources``       where items are born
+``database``      what must be kept: items, deliveries, receipts
+``destinations``  where items go
+``pipeline``      the drawing itself: collector, fetcher, uploader, settlement; the pacer, and the share of each lane
+``fleet``         who serves which customer
+
+``model``         Customer, Connection, Item, Delivery, Receipt: frozen values
+``lifecycle``     the states of a delivery and its legal moves
+``outcome``       how one try to upload one item ended
+``errors``        every error, with what follows from it
+``adapter``       how a source or destination describes itself; ``registry`` finds them
+``naming``        the path of an item in the customer's storage
+``settings``      file < environment < flags
+``vault``         customers' credentials, encrypted at rest
+``app``           the composition root: settings in, a running Archiver out
+``observe``       what others learn of a running Archiver
+``cli``           the commands
+``sandbox``       the world in a box: clouds on loopback that throttle, fail and keep a ledger
+"""

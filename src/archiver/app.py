@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from archiver.adapter import Option, check_options
 from archiver.database.port import Database, DeliveryRow, LaneCounters
 from archiver.database.sqlite import SqliteDatabase
 from archiver.destinations.port import Account, Context, Destination, Pace, Unpaced
-from archiver.errors import ConfigError, DatabaseUnavailableError
+from archiver.errors import ConfigError
 from archiver.fleet.local import LocalFleet
 from archiver.lifecycle import DeliveryState
 from archiver.model import Connection, ConnectionState, Customer, CustomerState, LaneId, Millis, Role
@@ -32,8 +32,6 @@ from archiver.vault import Vault
 from genstage.clock import Clock, SystemClock
 
 __all__ = ["Archiver", "ConnectionSpec", "CustomerAdded", "CustomerView", "LaneProgress", "Progress"]
-
-_REPORT_SECONDS = 0.5
 
 
 class ConnectionSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,7 +168,7 @@ class Archiver:
         *,
         until_empty: bool = False,
         listener: Listener = ignore_event,
-        on_progress: Callable[[Progress], None] | None = None,
+        beside: Sequence[Coroutine[None, None, None]] = (),
     ) -> bool:
         """Archives until ``stop`` is set, then drains.
 
@@ -178,7 +176,7 @@ class Archiver:
             stop: Set it to drain; uploads that have begun may take up to the setting ``drain_seconds``.
             until_empty: End by itself when every source was read and nothing is left that could be uploaded now.
             listener: Told what happens.
-            on_progress: Told twice a second how far everything is.
+            beside: What else runs meanwhile, such as showing the progress; cancelled after the drain.
 
         Returns:
             Whether everything that had begun ended by itself.
@@ -198,15 +196,7 @@ class Archiver:
         )
         self._began = self._clock.time()
         fleet = LocalFleet(self._clock)
-        beside = [self._report(on_progress)] if on_progress else []
         return await fleet.run(self._assembly, stop, drain_seconds=settings.drain_seconds, until_empty=until_empty, beside=beside)
-
-    async def _report(self, told: Callable[[Progress], None]) -> None:
-        """Tells the progress until cancelled; while the database is away there is nothing to tell."""
-        while True:
-            with suppress(DatabaseUnavailableError):
-                told(await self.progress())
-            await self._clock.sleep(_REPORT_SECONDS)
 
     async def progress(self) -> Progress:
         """What the running Archiver is at; also before and after `run`, then without what only a running one knows."""

@@ -1,1 +1,120 @@
-"""To be written: see the house."""
+"""The command ``archiver``: one small module a command, imported when it is asked for. Commands ask the app, nothing else.
+
+In: words on a command line. Out: text for people, or with ``--json`` one JSON document last on standard output; an exit code.
+
+| exit code | meaning |
+|---|---|
+| 0 | done |
+| 1 | it did not work |
+| 2 | the command line cannot be understood |
+| 75 | another process serves the database; try again later |
+| 78 | the settings, an option or a key cannot work |
+| 130, 143 | a second SIGINT or SIGTERM ended it at once |
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from cyclopts import App, CycloptsError
+
+from archiver.cli.failures import report, report_usage
+
+__all__ = ["COMMANDS", "app", "main"]
+
+COMMANDS = {
+    "demo": ("archiver.cli.demo:demo", "Show the whole line at work on made-up customers, within a minute."),
+    "run": ("archiver.cli.run:run", "Archive what every customer's sources have, and what comes, until told to stop."),
+    "status": ("archiver.cli.status:status", "Show how far each customer's destinations are."),
+    "customers add": ("archiver.cli.customers:add", "Add a customer: where its items come from, and where they go."),
+    "customers list": ("archiver.cli.customers:list_all", "List every customer with its sources and destinations."),
+    "customers pause": ("archiver.cli.customers:pause", "Serve a customer no more until it is resumed."),
+    "customers resume": ("archiver.cli.customers:resume", "Serve a paused customer again."),
+    "import": ("archiver.cli.importing:import_items", "Read the sources once and write down what they have; uploads nothing."),
+    "retry": ("archiver.cli.retry:retry", "Let deliveries that were rejected or gone wait again."),
+    "sources": ("archiver.cli.adapters:sources", "Show the places where items can come from."),
+    "destinations": ("archiver.cli.adapters:destinations", "Show the storages that items can go to."),
+    "settings": ("archiver.cli.settings:settings", "Show every setting, its value, and where the value came from."),
+    "sandbox": ("archiver.cli.sandbox:sandbox", "Serve a Dropbox on loopback that throttles, fails and keeps a ledger."),
+    "version": ("archiver.cli.version:version", "Show the version of Archiver and of what it runs on."),
+}
+"""Each command: the function behind it, which is imported when it is asked for, and what the list of commands says of it."""
+_GROUPS = {"customers": "Add, list, pause and resume the customers that are archived."}
+
+
+def app(words: Sequence[str] = ()) -> App:
+    """The whole command line; only the module of the command that ``words`` ask for gets imported."""
+    root = App(
+        name="archiver",
+        help="Copies call recordings, SMS and fax into each customer's own cloud storage, as fast as that storage takes them.\n\n"
+        "`archiver demo` shows all of it at work; `archiver COMMAND --help` explains a command by an example.",
+        help_format="markdown",
+        version=_version,
+    )
+    groups: dict[str, App] = {}
+    for place, (command, (target, summary)) in enumerate(COMMANDS.items()):
+        group, _, name = command.rpartition(" ")
+        if group and group not in groups:
+            groups[group] = App(name=group, help=_GROUPS[group], sort_key=place)
+            root.command(groups[group])
+        # A summary keeps the list of commands from importing them all; the one that is asked for shows its own, longer text.
+        asked = command.split() == list(words[: len(command.split())])
+        groups.get(group, root).command(target, name=name, help=None if asked else summary, sort_key=place)
+    return root
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command line.
+
+    Args:
+        arguments: The words; by default those of this process.
+
+    Returns:
+        The exit code.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        command, bound, _ = app(words).parse_args(words, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        return report_usage(error)
+    try:
+        code = _run(command, bound)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output is gone, as with `| head`; the interpreter must not try to flush once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # noqa: BLE001  the outermost frame: everything becomes a line for people and an exit code
+        return report(error, as_json="--json" in words)
+    return code
+
+
+def _run(command: Callable[..., Any], bound: inspect.BoundArguments) -> int:
+    if inspect.iscoroutinefunction(command):
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            code = runner.run(command(*bound.args, **bound.kwargs))
+    else:
+        code = command(*bound.args, **bound.kwargs)
+    return code if isinstance(code, int) else 0
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The fast event loop where it installs."""
+    try:
+        import uvloop  # noqa: PLC0415  not on every platform
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def _version() -> str:
+    from archiver.cli.version import installed_version  # noqa: PLC0415  only when asked for
+
+    return installed_version()

@@ -1,0 +1,178 @@
+"""``archiver customers``: add, list, pause, resume."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from archiver import registry
+from archiver.app import Archiver, CustomerAdded, CustomerView
+from archiver.cli.connections import Secrets, parse_connections
+from archiver.cli.options import Options, settings_of
+from archiver.cli.output import Output, bytes_text
+from archiver.model import Connection, Customer, Role
+
+__all__ = ["ConnectionRow", "CustomerRow", "add", "list_all", "pause", "resume"]
+
+
+class ConnectionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A connection as a person sees it: without secrets, and without what the pacer has learnt."""
+
+    id: int
+    role: str
+    adapter: str
+    options: dict[str, str | int | float | bool]
+    state: str
+    reason: str
+
+
+class CustomerRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A customer as a person sees it."""
+
+    id: int
+    name: str
+    state: str
+    weight: int
+    path_template: str
+    connections: Sequence[ConnectionRow] = ()
+
+
+async def add(  # noqa: PLR0913  each is a flag
+    name: str,
+    /,
+    *,
+    from_: Annotated[list[str], Parameter(name="--from", negative="")],
+    to: Annotated[list[str], Parameter(negative="")],
+    from_option: Annotated[list[str] | None, Parameter(negative="")] = None,
+    to_option: Annotated[list[str] | None, Parameter(negative="")] = None,
+    weight: int = 1,
+    template: str | None = None,
+    ping: Annotated[bool, Parameter(negative="--no-ping")] = True,
+    options: Options | None = None,
+) -> None:
+    """Add a customer: where its items come from, and where they go.
+
+    `ADAPTER:VALUE` sets the adapter's main option; `archiver sources` and `archiver destinations` show which there are.
+    Secrets are never taken from the command line: they come from the environment, such as `ARCHIVER_DROPBOX_REFRESH_TOKEN`,
+    or are asked for.
+
+    ```
+    archiver customers add acme --from folder:/var/recordings --to folder:/mnt/archive
+    archiver customers add acme --from folder:/var/recordings --to dropbox:/Archive --to-option app_key=…
+    ```
+
+    Args:
+        name: Unique; lower case letters, digits, dot, dash and underscore.
+        from_: A source; may be given several times.
+        to: A destination; may be given several times.
+        from_option: An option of a source, NAME=VALUE or ADAPTER.NAME=VALUE.
+        to_option: An option of a destination, NAME=VALUE or ADAPTER.NAME=VALUE.
+        weight: The customer's share when room is scarce, relative to others.
+        template: How the paths in the storage are made.
+        ping: Ask each destination first whether it lets us in.
+    """
+    out = Output(options)
+    settings = settings_of(options)
+    sources = parse_connections("--from", from_, from_option or (), lambda adapter: registry.source(adapter).options, Secrets())
+    destinations = parse_connections("--to", to, to_option or (), lambda adapter: registry.destination(adapter).options, Secrets())
+    async with Archiver.open(settings) as archiver:
+        added = await archiver.add_customer(name, sources, destinations, weight=weight, path_template=template, ping=ping)
+    _tell_added(out, added)
+    accounts = {str(lane): account for lane, account in added.accounts.items()}
+    out.result({"customer": _row(CustomerView(customer=added.customer, connections=added.connections)), "accounts": accounts})
+
+
+async def list_all(*, options: Options | None = None) -> None:
+    """List every customer with its sources and destinations.
+
+    ```
+    archiver customers list
+    ```
+    """
+    out = Output(options)
+    async with Archiver.open(settings_of(options)) as archiver:
+        customers = await archiver.customers()
+    if not customers:
+        out.say("There are no customers yet. Add one: archiver customers add NAME --from folder:PATH --to folder:PATH")
+    else:
+        out.table(
+            ["customer", "state", "weight", "from", "to"],
+            [
+                (view.customer.name, view.customer.state, view.customer.weight, _ends(view, Role.SOURCE), _ends(view, Role.DESTINATION))
+                for view in customers
+            ],
+            right=frozenset({"weight"}),
+        )
+    out.result([_row(view) for view in customers])
+
+
+async def pause(name: str, /, *, options: Options | None = None) -> None:
+    """Serve a customer no more until it is resumed; uploads under way still end.
+
+    ```
+    archiver customers pause acme
+    ```
+
+    Args:
+        name: Which.
+    """
+    out = Output(options)
+    async with Archiver.open(settings_of(options)) as archiver:
+        customer = await archiver.pause(name)
+    out.say(f"{customer.name} is paused. Go on with it: archiver customers resume {customer.name}")
+    out.result(_bare(customer))
+
+
+async def resume(name: str, /, *, options: Options | None = None) -> None:
+    """Serve a paused customer again, and let its parked destinations try again.
+
+    ```
+    archiver customers resume acme
+    ```
+
+    Args:
+        name: Which.
+    """
+    out = Output(options)
+    async with Archiver.open(settings_of(options)) as archiver:
+        customer = await archiver.resume(name)
+    out.say(f"{customer.name} is served again.")
+    out.result(_bare(customer))
+
+
+def _tell_added(out: Output, added: CustomerAdded) -> None:
+    out.say(f"Added {added.customer.name}.")
+    for connection in added.connections:
+        account = added.accounts.get(connection.id)
+        free = f", {bytes_text(account.free_bytes)} free" if account and account.free_bytes is not None else ""
+        out.say(f"  {connection.role} {_connection_text(connection)}{f': {account.name}{free}' if account else ''}")
+    out.say("Archive it now and from now on: archiver run")
+
+
+def _ends(view: CustomerView, role: Role) -> str:
+    return ", ".join(_connection_text(connection) for connection in view.connections if connection.role is role)
+
+
+def _connection_text(connection: Connection) -> str:
+    """Such as ``folder:/var/recordings``, with the state where it is not an ordinary one."""
+    declared = (registry.source if connection.role is Role.SOURCE else registry.destination)(connection.adapter).options
+    main = next((option.name for option in declared if option.main and not option.secret), None)
+    text = f"{connection.adapter}:{connection.options[main]}" if main is not None and main in connection.options else connection.adapter
+    return text if connection.state == "active" else f"{text} ({connection.state})"
+
+
+def _bare(customer: Customer) -> CustomerRow:
+    return CustomerRow(
+        id=customer.id, name=customer.name, state=customer.state, weight=customer.weight, path_template=customer.path_template
+    )
+
+
+def _row(view: CustomerView) -> CustomerRow:
+    rows = [
+        ConnectionRow(id=c.id, role=c.role, adapter=c.adapter, options=dict(c.options), state=c.state, reason=c.reason)
+        for c in view.connections
+    ]
+    return msgspec.structs.replace(_bare(view.customer), connections=rows)

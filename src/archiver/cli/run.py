@@ -1,0 +1,91 @@
+"""``archiver run``: serves the database until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from archiver.app import Archiver, Progress
+from archiver.cli.options import Options, settings_of
+from archiver.cli.output import Output, bytes_text
+from archiver.cli.progress import Display, live
+from archiver.cli.signals import draining
+from archiver.observe import log
+from archiver.settings import Settings
+
+__all__ = ["run"]
+
+
+async def run(  # noqa: PLR0913  each is a flag
+    *,
+    until_empty: Annotated[bool, Parameter(negative="", show_default=False)] = False,
+    uploads_in_flight: int | None = None,
+    bytes_in_flight: str | None = None,
+    drain_seconds: float | None = None,
+    sweep_seconds: float | None = None,
+    options: Options | None = None,
+) -> None:
+    """Archive what every customer's sources have, and what comes, until told to stop.
+
+    Customers may be added, paused and resumed by other commands meanwhile. The first SIGTERM or Ctrl-C lets uploads that have begun
+    end; the second one ends at once. Nothing is lost either way. A database is served by one process at a time.
+
+    ```
+    archiver run
+    archiver run --until-empty --json
+    ```
+
+    Args:
+        until_empty: End by itself when the sources were read once and nothing is left that could be uploaded now.
+        uploads_in_flight: Most items on their way at one time.
+        bytes_in_flight: Most bytes held in memory at one time, such as 32MiB.
+        drain_seconds: How long uploads may still run after a stop was asked for.
+        sweep_seconds: How often lanes are looked through for work that no hint told of.
+    """
+    out = Output(options)
+    settings = settings_of(
+        options,
+        uploads_in_flight=uploads_in_flight,
+        bytes_in_flight=bytes_in_flight,
+        drain_seconds=drain_seconds,
+        sweep_seconds=sweep_seconds,
+    )
+    stop = asyncio.Event()
+    async with Archiver.open(settings, serve=True) as archiver:
+        if not await archiver.customers():
+            out.say("There are no customers yet; add some from elsewhere: archiver customers add NAME --from folder:PATH --to folder:PATH")
+        out.say(f"Serving {settings.database}. Ctrl-C lets what has begun end, and stops.")
+        with live(out) as display, draining(stop, lambda: _tell_draining(out, display, settings)):
+            log.configure(settings.log_level, settings.log_format)
+            ended = await archiver.run(stop, until_empty=until_empty, listener=log.log_events(), beside=[display.watch(archiver)])
+            display.show(await archiver.progress())
+        progress = await archiver.progress()
+    _tell_end(out, progress, ended=ended)
+
+
+def _tell_draining(out: Output, display: Display, settings: Settings) -> None:
+    uploads = sum(lane.in_flight for lane in display.latest.lanes) if display.latest else 0
+    display.note = "stopping"
+    out.say(f"Finishing {uploads} uploads, up to {settings.drain_seconds:g} s. Once more stops at once; nothing is lost either way.")
+
+
+def _tell_end(out: Output, progress: Progress, *, ended: bool) -> None:
+    waiting = sum(lane.waiting for lane in progress.lanes)
+    rejected = sum(lane.rejected for lane in progress.lanes)
+    out.say(f"Archived {progress.archived:,} items ({bytes_text(progress.archived_bytes)}) in {progress.seconds:.1f} s; {waiting:,} wait.")
+    if not ended:
+        out.say("Some uploads were cut short; they go on at the next start.")
+    if rejected:
+        out.say(f"{rejected:,} need a person: archiver status")
+    out.result(
+        {
+            "archived": progress.archived,
+            "archived_bytes": progress.archived_bytes,
+            "waiting": waiting,
+            "rejected": rejected,
+            "seconds": round(progress.seconds, 3),
+            "drained": ended,
+        }
+    )

@@ -1,0 +1,54 @@
+"""``archiver status``: every lane's numbers, also while another process runs."""
+
+from __future__ import annotations
+
+import time
+
+from archiver.app import Archiver
+from archiver.cli.options import Options, settings_of
+from archiver.cli.output import Output, ago, bytes_text, clock_time
+from archiver.database.port import LaneCounters
+
+__all__ = ["status"]
+
+_NUMBERS = frozenset({"waiting", "archived", "rejected", "gone", "size", "oldest"})
+
+
+async def status(*, options: Options | None = None) -> None:
+    """Show how far each customer's destinations are; works while `archiver run` runs elsewhere.
+
+    ```
+    archiver status
+    archiver status --json
+    ```
+    """
+    out = Output(options)
+    async with Archiver.open(settings_of(options)) as archiver:
+        lanes = await archiver.status()
+    if not lanes:
+        out.say("There is nothing to show yet. Add a customer: archiver customers add NAME --from folder:PATH --to folder:PATH")
+    else:
+        columns = ["customer", "to", "waiting", "archived", "rejected", "gone", "size", "oldest", "state"]
+        out.table(columns, [_cells(lane) for lane in lanes], right=_NUMBERS)
+        rejected = sum(lane.rejected for lane in lanes)
+        if rejected:
+            out.say(f"{rejected} need a person. Try them again: archiver retry --all")
+    out.result(lanes)
+
+
+def _cells(lane: LaneCounters) -> tuple[object, ...]:
+    now = time.time()
+    state = f"{lane.state}: {lane.reason}" if lane.reason else str(lane.state)
+    if lane.throttled_until > now * 1000:
+        state = f"throttled until {clock_time(lane.throttled_until)}"
+    return (
+        lane.customer,
+        lane.adapter,
+        lane.waiting,
+        lane.archived,
+        lane.rejected,
+        lane.gone,
+        bytes_text(lane.archived_bytes),
+        ago(lane.oldest_waiting_at, now=now),
+        state,
+    )
