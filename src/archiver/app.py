@@ -146,7 +146,11 @@ class Archiver:
             SchemaError: A newer version wrote the database.
         """
         clock = clock or SystemClock()
-        database = SqliteDatabase(_path(settings.database), clock=clock)
+        path = _path(settings.database)
+        if path.parent == settings.home:
+            # Only our own home is made: elsewhere a missing directory is more likely a disk that is not mounted.
+            settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        database = SqliteDatabase(path, clock=clock)
         # No total timeout: big files take long. Each adapter limits the time without progress itself.
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=120)
         connector = aiohttp.TCPConnector(limit=0, limit_per_host=0, keepalive_timeout=30)
