@@ -1,8 +1,13 @@
-"""Where the sandbox keeps bytes: content-addressed files in a directory, or nowhere when only hashes are wanted."""
+"""Where the sandbox keeps bytes: in one pack file under their SHA-256, or nowhere when only hashes are wanted.
+
+A file for each content would be simpler, but making a file costs a disk far more than the bytes of an SMS do.
+"""
 
 from __future__ import annotations
 
 import os
+import struct
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,10 +16,14 @@ from archiver.sandbox.hashing import Content, ContentHasher, digest
 __all__ = ["ContentStore", "Spool"]
 
 READ_BYTES = 1024 * 1024
+_RECORD = struct.Struct(">32sQQ")
+"""A line of the index: SHA-256, offset in the pack, size."""
 
 
 class ContentStore:
-    """Keeps contents under their SHA-256.
+    """Keeps contents under their SHA-256: small ones in a pack, those that came in pieces as files of their own.
+
+    Another process may open the same directory in order to read (an audit does): it sees what was flushed when it opened.
 
     Args:
         directory: Where they are kept, and where pieces of unfinished files are gathered.
@@ -22,37 +31,51 @@ class ContentStore:
     """
 
     def __init__(self, directory: Path, *, keep: bool = True) -> None:
-        self._directory = directory
         self.keep = keep
+        self._directory = directory
+        self._places: dict[str, tuple[int, int]] = {}
+        self._end = 0
+        self._unflushed = bytearray()
         directory.mkdir(parents=True, exist_ok=True)
-        if keep:
-            for first in range(256):
-                (directory / f"{first:02x}").mkdir(exist_ok=True)
-
-    def path(self, sha256: str) -> Path:
-        """Where the content with this hash is.
-
-        Raises:
-            LookupError: This sandbox keeps no contents.
-        """
-        if not self.keep:
-            raise LookupError("this sandbox keeps hashes only")
-        return self._directory / sha256[:2] / sha256
+        flags = os.O_RDWR | os.O_CREAT
+        self._pack = os.open(directory / "pack", flags, 0o600)
+        self._index = os.open(directory / "index", flags | os.O_APPEND, 0o600)
+        self._load((directory / "index").read_bytes())
 
     def put(self, data: bytes | memoryview) -> Content:
         """Digests the bytes and keeps them; contents that are there already are not written again."""
         content = digest(data)
-        if self.keep:
-            self._write(self.path(content.sha256), data)
+        if self.keep and content.sha256 not in self._places:
+            _write_all(self._pack, data, self._end)
+            self._places[content.sha256] = (self._end, content.size)
+            self._unflushed += _RECORD.pack(bytes.fromhex(content.sha256), self._end, content.size)
+            self._end += content.size
         return content
 
-    def read(self, sha256: str) -> bytes:
-        """All bytes of a kept content.
+    def flush(self) -> None:
+        """Makes what was put findable after a restart; called before a commit is answered."""
+        if self._unflushed:
+            os.write(self._index, self._unflushed)
+            self._unflushed.clear()
+
+    def chunks(self, sha256: str) -> Iterator[bytes]:
+        """The bytes of a kept content, in pieces of a MiB.
 
         Raises:
-            LookupError: Contents are not kept.
+            LookupError: There is no such content, or contents are not kept.
         """
-        return self.path(sha256).read_bytes()
+        place = self._places.get(sha256)
+        if place is not None:
+            offset, size = place
+            for start in range(0, size, READ_BYTES):
+                yield os.pread(self._pack, min(READ_BYTES, size - start), offset + start)
+            return
+        path = self._directory / sha256
+        if not self.keep or not path.exists():
+            raise LookupError("this content is not kept")
+        with path.open("rb") as file:
+            while data := file.read(READ_BYTES):
+                yield data
 
     def spool(self, *, in_order: bool) -> Spool:
         """A place for bytes that come in pieces; without the promise of order it needs a file even where nothing is kept."""
@@ -64,7 +87,7 @@ class ContentStore:
         content = spool.content()
         if spool.path is not None:
             if self.keep:
-                spool.path.replace(self.path(content.sha256))
+                spool.path.replace(self._directory / content.sha256)
             else:
                 spool.path.unlink()
         return content
@@ -74,23 +97,23 @@ class ContentStore:
         if not self.keep or not content.size:
             wrong = digest(content.sha256.encode())
             return Content(content.size, wrong.sha256, wrong.content_hash)
-        data = bytearray(self.read(content.sha256))
+        data = bytearray(b"".join(self.chunks(content.sha256)))
         data[len(data) // 2] ^= 1
         return self.put(bytes(data))
 
-    @staticmethod
-    def _write(path: Path, data: bytes | memoryview) -> None:
-        try:
-            # Exclusive creation instead of a look before it: one call fewer for each new content.
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            if path.stat().st_size == len(data):
-                return
-            handle = os.open(path, os.O_WRONLY | os.O_TRUNC)  # a sandbox that was killed left a part of it
-        try:
-            _write_all(handle, data, 0)
-        finally:
-            os.close(handle)
+    def close(self) -> None:
+        """Flushes and lets go of the files; harmless when called twice."""
+        if self._pack >= 0:
+            self.flush()
+            os.close(self._pack)
+            os.close(self._index)
+            self._pack = self._index = -1
+
+    def _load(self, index: bytes) -> None:
+        whole = len(index) - len(index) % _RECORD.size  # a kill may have cut off the last line
+        for sha256, offset, size in _RECORD.iter_unpack(index[:whole]):
+            self._places[sha256.hex()] = (offset, size)
+            self._end = max(self._end, offset + size)
 
 
 class Spool:

@@ -36,7 +36,7 @@ def _download(call: Call, arg: DownloadArg) -> Reply:
     if not call.world.store.keep:
         raise api_error(union("path", "restricted_content"))
     headers = {"Dropbox-API-Result": _ascii(msgspec.to_builtins(metadata(entry))), "ETag": f'W/"{entry.rev}"'}
-    return Reply(body=call.world.store.read(entry.content.sha256), content_type="application/octet-stream", headers=headers)
+    return Reply(body=b"".join(call.world.store.chunks(entry.content.sha256)), content_type="application/octet-stream", headers=headers)
 
 
 def _list_folder(call: Call, arg: ListFolderArg) -> Reply:

@@ -255,6 +255,7 @@ class World:
 
     def committed(self, account: AccountState, entries: Iterable[FileEntry]) -> None:
         """Writes commits to the journal; called before they are answered."""
+        self.store.flush()
         if self.journal is not None:
             self.journal.write([account.file_record(entry) for entry in entries])
 
@@ -283,6 +284,7 @@ class World:
         if self.journal is not None:
             self.journal.write_activity((account.record() for account in self.accounts.values()), self.clock.now(), at_once=True)
             self.journal.close()
+        self.store.close()
 
     def _selected(self, grant: Grant, route: str, select_user: str) -> AccountState:
         if grant.account:
