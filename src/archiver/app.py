@@ -222,7 +222,7 @@ class Archiver:
                     archived=row.archived,
                     rejected=row.rejected,
                     gone=row.gone,
-                    calls_per_second=lane.gate.calls_per_second() if lane else None,
+                    calls_per_second=lane.gate.snapshot().limit if lane else None,
                     throttled_until=int((self._clock.wall() + rest) * 1000) if rest > 0 else 0,
                     oldest_waiting_at=row.oldest_waiting_at,
                 )
