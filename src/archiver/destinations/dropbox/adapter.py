@@ -1,0 +1,84 @@
+"""The options of a Dropbox, as data, and how they become a destination."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+from urllib.parse import urlsplit
+
+from archiver.adapter import Option
+from archiver.destinations.dropbox.destination import FEATURES, DropboxDestination, Hosts
+from archiver.destinations.dropbox.tokens import Credentials
+from archiver.destinations.dropbox.wire import header_json
+from archiver.destinations.port import Context
+from archiver.errors import ConfigError
+
+__all__ = ["ADAPTER", "DropboxAdapter"]
+
+_API = "https://api.dropboxapi.com"
+_CONTENT = "https://content.dropboxapi.com"
+
+
+class DropboxAdapter:
+    """Registers the destination ``dropbox``."""
+
+    name = "dropbox"
+    summary = "A Dropbox account: hundreds of files per call, big ones in resumable chunks."
+    features = FEATURES
+    options = (
+        Option(name="root", help="The folder in the Dropbox under which everything is put.", default="/", main=True),
+        Option(name="app_key", help="The key of your Dropbox app; needed with a refresh token.", optional=True),
+        Option(
+            name="app_secret", help="The secret of your Dropbox app; not needed if it was linked with PKCE.", optional=True, secret=True
+        ),
+        Option(name="refresh_token", help="What linking the account gave; does not expire.", optional=True, secret=True),
+        Option(name="access_token", help="Instead of a refresh token: works for hours only.", optional=True, secret=True),
+        Option(name="select_user", help="The member of a team whose Dropbox it is, for a team's token: dbmid:….", optional=True),
+        Option(name="path_root", help="The namespace that paths begin in, for team spaces: a number.", optional=True),
+        Option(name="api_url", help="Where Dropbox is; another address only for tests.", type="url", default=_API),
+        Option(name="content_url", help="Where content goes; follows api_url unless set.", type="url", optional=True),
+    )
+
+    def open(self, options: dict[str, Any], context: Context) -> DropboxDestination:
+        """Makes the destination; talks to nobody yet."""
+        credentials = Credentials(
+            app_key=options.get("app_key", ""),
+            app_secret=options.get("app_secret", ""),
+            refresh_token=options.get("refresh_token", ""),
+            access_token=options.get("access_token", ""),
+        )
+        if not credentials.refresh_token and not credentials.access_token:
+            raise ConfigError("dropbox needs the option 'refresh_token' or 'access_token'", hint="docs/dropbox.md tells how to get one.")
+        if credentials.refresh_token and not credentials.app_key:
+            raise ConfigError("dropbox needs the option 'app_key' with a refresh token", hint="It stands in the app's settings at Dropbox.")
+        api_url = options["api_url"].rstrip("/")
+        content_url = options.get("content_url", _CONTENT if api_url == _API else api_url).rstrip("/")
+        for name, url in (("api_url", api_url), ("content_url", content_url)):
+            _check_url(name, url)
+        headers: dict[str, str] = {}
+        if options.get("select_user"):
+            headers["Dropbox-API-Select-User"] = options["select_user"]
+        if options.get("path_root"):
+            headers["Dropbox-API-Path-Root"] = header_json({".tag": "namespace_id", "namespace_id": options["path_root"]})
+        root = options["root"].strip("/")
+        hosts = Hosts(api_url=api_url, content_url=content_url, headers=headers)
+        return DropboxDestination(context, credentials, hosts, f"/{root}" if root else "")
+
+
+def _check_url(name: str, url: str) -> None:
+    """Tokens and recordings go over TLS, or stay on this machine."""
+    parts = urlsplit(url)
+    if parts.scheme == "https" and parts.hostname:
+        return
+    if parts.scheme != "http" or not parts.hostname or not _loopback(parts.hostname):
+        raise ConfigError(f"dropbox: the option {name!r} must begin with https://", hint="Plain http is for this machine itself only.")
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+ADAPTER = DropboxAdapter()

@@ -1,0 +1,194 @@
+"""The way of a batch through Dropbox, and the receipts at its end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from archiver.destinations.dropbox.api import Api, Request
+from archiver.destinations.dropbox.appends import Appends
+from archiver.destinations.dropbox.chunks import Transfer
+from archiver.destinations.dropbox.commits import Commits
+from archiver.destinations.dropbox.content_hash import content_hash
+from archiver.destinations.dropbox.errors import ClosedError, InTheWayError, NotThereError, OffsetError
+from archiver.destinations.dropbox.sessions import KeptSessions, SessionPool
+from archiver.destinations.dropbox.tokens import Credentials
+from archiver.destinations.dropbox.wire import Entry, FileMetadata, FullAccount, Metadata, SpaceUsage, Success, decode
+from archiver.destinations.port import Account, CallKind, Context, Features, Upload
+from archiver.errors import (
+    ArchiverError,
+    ConflictError,
+    IntegrityError,
+    QuotaFullError,
+    RejectedError,
+    ThrottledError,
+    UnavailableError,
+)
+from archiver.model import Receipt
+from archiver.outcome import Archived, Outcome, outcome_of
+
+__all__ = ["FEATURES", "DropboxDestination", "Hosts"]
+
+FEATURES = Features(batch_items=300, batch_bytes=8 * 1024 * 1024, whole_bytes=4 * 1024 * 1024, resumable=True, name_rules="dropbox")
+
+_METADATA = msgspec.json.Decoder(Metadata)
+_SPACE = msgspec.json.Decoder(SpaceUsage)
+_ACCOUNT = msgspec.json.Decoder(FullAccount)
+
+
+class Hosts(msgspec.Struct, frozen=True, kw_only=True):
+    """Where Dropbox is, and what every call carries.
+
+    Attributes:
+        api_url: Of the routes that take JSON, without a slash at the end.
+        content_url: Of the routes that take content.
+        headers: Member of a team, path root.
+    """
+
+    api_url: str
+    content_url: str
+    headers: Mapping[str, str] = {}
+
+
+class DropboxDestination:
+    """One Dropbox account, from a folder in it downwards.
+
+    Args:
+        context: Pace, clock and the HTTP session.
+        credentials: What the account was connected with.
+        hosts: Where Dropbox is.
+        root: What stands before each delivery's path: empty, or ``/Folder``.
+    """
+
+    def __init__(self, context: Context, credentials: Credentials, hosts: Hosts, root: str = "") -> None:
+        self.features = FEATURES
+        self._clock = context.clock
+        self._root = root
+        self._api = Api(context, credentials, api_url=hosts.api_url, content_url=hosts.content_url, headers=hosts.headers)
+        self._appends = Appends(self._api, SessionPool(self._api, context.clock))
+        self._commits = Commits(self._api)
+        self._kept = KeptSessions(context.clock)
+
+    def __repr__(self) -> str:
+        return f"DropboxDestination(root={self._root!r})"
+
+    async def put_many(self, uploads: Sequence[Upload]) -> AsyncIterator[tuple[Upload, Outcome]]:
+        """Puts whole files in a batch, then each stream. See `archiver.destinations.port`."""
+        entries = [self._entry(upload, upload.data) for upload in uploads if upload.data is not None]
+        if entries:
+            async for entry in self._put_whole(entries):
+                yield entry.upload, await self._outcome(entry)
+        for upload in uploads:
+            if upload.data is None:
+                yield upload, await self._put_stream(upload)
+
+    async def ping(self) -> Account:
+        """Whose Dropbox it is and how full."""
+        space: SpaceUsage = await self._look("users/get_space_usage", b"null", _SPACE)
+        account: FullAccount = await self._look("users/get_current_account", b"null", _ACCOUNT)
+        allocated, taken = space.allocation.allocated, max(space.allocation.used, space.used)
+        if allocated and taken >= allocated:
+            raise QuotaFullError("this Dropbox is full", hint="Free some space; the lane goes on by itself.")
+        return Account(name=account.email, used_bytes=space.used, free_bytes=allocated - taken if allocated else None)
+
+    async def close(self) -> None:
+        """There is nothing to let go of: the HTTP session is the process's, and unused sessions end by themselves."""
+
+    # -- whole files ----------------------------------------------------------------------------------------------------------------
+
+    def _entry(self, upload: Upload, data: bytes) -> Entry:
+        return Entry(upload, self._root + upload.delivery.path, len(data), upload.sha256.hex(), content_hash(data, upload.sha256))
+
+    async def _put_whole(self, entries: list[Entry]) -> AsyncIterator[Entry]:
+        """Gives each entry back when it has ended: first what failed on the way, then what went through the commit."""
+        to_send = []
+        for entry in entries:
+            if not _sendable(entry.path):
+                entry.error = RejectedError("the item's path cannot be written as text, or does not begin at the root")
+            elif not self._kept.recall(entry):
+                to_send.append(entry)
+        if to_send:
+            await self._appends.send(to_send)
+        there = []
+        for entry in entries:
+            if entry.open:
+                there.append(entry)
+            else:
+                yield entry
+        if there:
+            await self._commits.commit(there)
+        for entry in there:
+            if isinstance(entry.error, (ThrottledError, UnavailableError)):
+                self._kept.keep(entry)
+            yield entry
+
+    # -- streams --------------------------------------------------------------------------------------------------------------------
+
+    async def _put_stream(self, upload: Upload) -> Outcome:
+        path = self._root + upload.delivery.path
+        if not _sendable(path):
+            return outcome_of(RejectedError("the item's path cannot be written as text, or does not begin at the root"))
+        transfer = Transfer(self._api, self._clock, upload)
+        try:
+            await transfer.run()
+        except ArchiverError as error:
+            return outcome_of(error, session=transfer.session)
+        entry = Entry(upload, path, transfer.size, transfer.sha256, transfer.content_hash)
+        entry.session_id = "" if transfer.session is None else transfer.session.id
+        await self._commits.commit([entry])
+        if entry.error is None or isinstance(entry.error, (InTheWayError, NotThereError, ClosedError, OffsetError)):
+            return await self._outcome(entry)  # a session that Dropbox does not know is not gone on with
+        return outcome_of(entry.error, session=transfer.session)
+
+    # -- ends -----------------------------------------------------------------------------------------------------------------------
+
+    async def _outcome(self, entry: Entry) -> Outcome:
+        if entry.done is not None:
+            return self._verified(entry, entry.done, recovered=False)
+        if isinstance(entry.error, InTheWayError):
+            try:
+                return await self._compared(entry, entry.error)
+            except ArchiverError as error:
+                return outcome_of(error)
+        return outcome_of(entry.error or IntegrityError("Dropbox did not say how the file ended"))
+
+    async def _compared(self, entry: Entry, conflict: InTheWayError) -> Outcome:
+        """A file stands at the path: ours already, or another one, which is never overwritten."""
+        found: Metadata = await self._look("files/get_metadata", msgspec.json.encode({"path": entry.path}), _METADATA)
+        if isinstance(found, FileMetadata) and found.size == entry.size and found.content_hash == entry.content_hash:
+            return self._verified(entry, found, recovered=True)
+        return outcome_of(ConflictError(conflict.message, hint=conflict.hint))
+
+    def _verified(self, entry: Entry, found: Success | FileMetadata, *, recovered: bool) -> Outcome:
+        """A receipt, if Dropbox has the bytes that were sent."""
+        if found.size != entry.size or found.content_hash != entry.content_hash:
+            return outcome_of(IntegrityError("Dropbox confirmed another size or hash than was sent"))
+        return Archived(
+            Receipt(
+                path=found.path_display or entry.path,
+                remote_id=found.id,
+                revision=found.rev,
+                size=entry.size,
+                sha256=entry.sha256,
+                remote_hash=f"dropbox:{found.content_hash}",
+                archived_at=int(self._clock.wall() * 1000),
+                recovered=recovered,
+            )
+        )
+
+    async def _look(self, route: str, argument: bytes, shape: msgspec.json.Decoder[Any]) -> Any:
+        answer: Callable[[bytes], Any] = lambda body: decode(body, shape)  # noqa: E731  the call's type needs it named
+        return await self._api.call(Request(route=route, kind=CallKind.LOOK, body=lambda: argument), answer)
+
+
+def _sendable(path: str) -> bool:
+    """Whether a path can stand in the argument of a batch: one that cannot would spoil the call for all."""
+    if not path.startswith("/"):
+        return False
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

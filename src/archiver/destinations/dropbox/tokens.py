@@ -1,0 +1,87 @@
+"""The access token of one account: refreshed early, once however many wait for it, and never shown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from archiver.errors import ReconnectNeededError, TransientError, UnavailableError
+from genstage.clock import Clock
+
+__all__ = ["Credentials", "Tokens"]
+
+_EARLY_SECONDS = 300.0  # the official SDK refreshes five minutes early as well
+
+
+class Credentials(msgspec.Struct, frozen=True, kw_only=True):
+    """What the account was connected with.
+
+    Attributes:
+        app_key: Of the registered app; empty if there is only an access token.
+        app_secret: Of the app; empty for one that was linked with PKCE.
+        refresh_token: Does not expire, but can be revoked; empty if there is only an access token.
+        access_token: To begin with; empty if there is a refresh token.
+    """
+
+    app_key: str = ""
+    app_secret: str = ""
+    refresh_token: str = ""
+    access_token: str = ""
+
+    def __repr__(self) -> str:
+        return "Credentials(…)"
+
+
+class Tokens:
+    """Gives the access token that is valid now.
+
+    Args:
+        credentials: What the account was connected with.
+        clock: Time.
+        refresh: Asks Dropbox for a new access token, given the fields of the form; returns it and its life in seconds.
+    """
+
+    def __init__(self, credentials: Credentials, clock: Clock, refresh: Callable[[dict[str, str]], Awaitable[tuple[str, float]]]) -> None:
+        self._credentials = credentials
+        self._clock = clock
+        self._refresh = refresh
+        self._token = credentials.access_token
+        self._ends_at = float("inf") if credentials.access_token else 0.0
+        self._one = asyncio.Lock()
+
+    async def get(self) -> str:
+        """The token, refreshed if it ends soon.
+
+        Raises:
+            ReconnectNeededError: It has run out and cannot be refreshed, or the link was revoked.
+            ArchiverError: The token endpoint refused or could not be reached, and the old token has run out.
+        """
+        if self._clock.time() < self._ends_at - _EARLY_SECONDS:
+            return self._token
+        async with self._one:
+            if self._clock.time() >= self._ends_at - _EARLY_SECONDS:  # not refreshed by whoever had the lock before
+                await self._renew()
+            return self._token
+
+    def ran_out(self, token: str) -> None:
+        """Dropbox says that a token has run out; unless it was replaced meanwhile, the next `get` refreshes."""
+        if token == self._token:
+            self._ends_at = 0.0
+
+    async def _renew(self) -> None:
+        known = self._credentials
+        if not known.refresh_token:
+            raise ReconnectNeededError("the access token has run out and there is no refresh token", hint="Connect this Dropbox again.")
+        form = {"grant_type": "refresh_token", "refresh_token": known.refresh_token, "client_id": known.app_key}
+        if known.app_secret:
+            form["client_secret"] = known.app_secret
+        try:
+            token, life = await self._refresh(form)
+        except (TransientError, UnavailableError):
+            if self._clock.time() < self._ends_at:
+                return  # the old one is good for some minutes yet; the next call tries again
+            raise
+        # A life shorter than the early refresh would ask for a new token at each call.
+        self._token, self._ends_at = token, self._clock.time() + max(life, 2 * _EARLY_SECONDS)
