@@ -132,12 +132,13 @@ deliveries = sa.Table(
 _WAITING = sa.text("state = 'waiting'")
 _DEFERRED = sa.text("state = 'waiting' AND reason <> ''")
 _FAILED = sa.text("state IN ('rejected', 'gone')")
+# The id is the last part of the order, but not named: SQLite ends every index with the row's id by itself, and compares (ready_at, id)
+# through an index only if it is not named again. PostgreSQL will need it as a fourth column.
 sa.Index(
     "deliveries_waiting",
     deliveries.c.lane,
     deliveries.c.priority,
     deliveries.c.ready_at,
-    deliveries.c.id,
     sqlite_where=_WAITING,
     postgresql_where=_WAITING,
 )

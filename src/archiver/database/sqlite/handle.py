@@ -6,15 +6,14 @@ twice per statement, and a cancelled caller leaves a transaction either whole or
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 
+from archiver.database.sqlite.worker import Worker
 from archiver.errors import ArchiverError, DatabaseUnavailableError, ProcessError
 
 __all__ = ["BUSY_SECONDS", "Handle", "translate"]
@@ -62,26 +61,26 @@ class Handle:
         self._path = path
         self._writes = writes
         self._cache_kib = cache_kib
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix=f"archiver-database-{name}")
+        self._worker = Worker(f"archiver-database-{name}")
         self._begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
-        self._raw: sqlite3.Connection | None = None
-        self._core: sa.Connection | None = None
+        self._connected: tuple[sqlite3.Connection, sa.Connection] | None = None
 
     async def open(self) -> None:
-        """Connects."""
+        """Starts the thread and connects."""
+        self._worker.start()
         await self._on_thread(self._connect)
 
     async def close(self) -> None:
         """Disconnects after what is under way; harmless when called twice."""
-        if self._raw is not None:
+        if self._worker.running:
             await self._on_thread(self._disconnect)
-        self._executor.shutdown(wait=False)
+        self._worker.stop()
 
     async def run(self, work: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs ``work(connection, …)`` outside a transaction: for a single statement, which is one by itself."""
 
         def call() -> T:
-            return work(self._connection(), *args, **kwargs)
+            return work(self._both()[0], *args, **kwargs)
 
         return await self._on_thread(call)
 
@@ -89,7 +88,7 @@ class Handle:
         """Runs ``work(connection, …)`` in a transaction; an error takes everything back."""
 
         def call() -> T:
-            raw = self._connection()
+            raw, _ = self._both()
             raw.execute(self._begin)
             try:
                 result = work(raw, *args, **kwargs)
@@ -107,26 +106,25 @@ class Handle:
         """Runs ``work(connection, …)`` in a transaction, with SQLAlchemy Core: for what is not hot, in every engine's words."""
 
         def call() -> T:
-            self._connection()
-            assert self._core is not None  # noqa: S101  connected together
-            with self._core.begin():
-                return work(self._core, *args, **kwargs)
+            _, core = self._both()
+            with core.begin():
+                return work(core, *args, **kwargs)
 
         return await self._on_thread(call)
 
     async def _on_thread(self, call: Callable[[], T]) -> T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+            return await self._worker.run(call)
         except (sqlite3.Error, sa.exc.DBAPIError) as error:
             translated = translate(error)
             if translated is None:
                 raise
             raise translated from error
 
-    def _connection(self) -> sqlite3.Connection:
-        if self._raw is None:
+    def _both(self) -> tuple[sqlite3.Connection, sa.Connection]:
+        if self._connected is None:
             raise ProcessError("the database is not open")
-        return self._raw
+        return self._connected
 
     def _connect(self) -> None:
         raw = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256)
@@ -142,13 +140,12 @@ class Handle:
             raw.execute("PRAGMA query_only = ON")
         engine = sa.create_engine("sqlite://", creator=lambda: raw, poolclass=sa.StaticPool)
         sa.event.listen(engine, "begin", lambda core: core.exec_driver_sql(self._begin))
-        self._core = engine.connect()
-        self._raw = raw
+        self._connected = (raw, engine.connect())
 
     def _disconnect(self) -> None:
-        if self._core is not None:
-            self._core.close()
-            self._core.engine.dispose()
-        if self._raw is not None:
-            self._raw.close()
-        self._raw = self._core = None
+        if self._connected is not None:
+            raw, core = self._connected
+            self._connected = None
+            core.close()
+            core.engine.dispose()
+            raw.close()

@@ -31,7 +31,7 @@ head (id, lane, priority, ready_at) AS (
     SELECT found.id, found.lane, found.priority, found.ready_at
     FROM head CROSS JOIN deliveries AS found ON found.id = (
         SELECT next.id FROM deliveries AS next INDEXED BY deliveries_waiting
-        WHERE next.state = 'waiting' AND (next.lane, next.priority) > (head.lane, head.priority)
+        WHERE next.state = 'waiting' AND (next.lane, next.priority) >= (+head.lane, head.priority + 1)
         ORDER BY next.lane, next.priority, next.ready_at, next.id LIMIT 1
     )
 )
@@ -68,7 +68,7 @@ _LANE = """(
     FROM (
         SELECT found.* FROM level CROSS JOIN deliveries AS found INDEXED BY deliveries_waiting
         WHERE found.lane = ? AND found.state = 'waiting' AND found.priority = level.priority AND found.ready_at <= ?
-          AND (found.ready_at, found.id) > (level.ready_at, level.id)
+          AND (found.ready_at, found.id) > (+level.ready_at, +level.id)
         LIMIT ?
     ) AS d CROSS JOIN items AS i ON i.id = d.item_id
 )"""

@@ -110,7 +110,7 @@ def _deliveries() -> None:
         sa.CheckConstraint("ready_at >= 0", name="ready_at"),
     )
     partial = {
-        "deliveries_waiting": (["lane", "priority", "ready_at", "id"], "state = 'waiting'"),
+        "deliveries_waiting": (["lane", "priority", "ready_at"], "state = 'waiting'"),
         "deliveries_deferred": (["lane", "item_id"], "state = 'waiting' AND reason <> ''"),
         "deliveries_failed": (["customer_id", "id"], "state IN ('rejected', 'gone')"),
     }
