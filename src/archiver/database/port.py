@@ -167,6 +167,7 @@ class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     size: int | None
     occurred_at: Millis
+    discovered_at: Millis
     receipt: Receipt | None
 
 

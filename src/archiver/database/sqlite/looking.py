@@ -80,7 +80,16 @@ def page(core: sa.Connection, customer: str | None, state: DeliveryState | None,
     """A page of deliveries by id."""
     proof = [column.label(f"receipt_{column.name}") for column in receipts.c]
     query = (
-        sa.select(deliveries, customers.c.name, items.c.kind, items.c.external_id, items.c.size, items.c.occurred_at, *proof)
+        sa.select(
+            deliveries,
+            customers.c.name,
+            items.c.kind,
+            items.c.external_id,
+            items.c.size,
+            items.c.occurred_at,
+            items.c.discovered_at,
+            *proof,
+        )
         .join(items, items.c.id == deliveries.c.item_id)
         .join(customers, customers.c.id == deliveries.c.customer_id)
         .outerjoin(receipts, receipts.c.delivery_id == deliveries.c.id)
@@ -143,6 +152,7 @@ def _row(row: sa.Row[Any]) -> DeliveryRow:
         detail=row.detail,
         size=row.size,
         occurred_at=row.occurred_at,
+        discovered_at=row.discovered_at,
         receipt=None if row.receipt_delivery_id is None else _receipt(row),
     )
 
