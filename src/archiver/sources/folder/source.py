@@ -129,8 +129,9 @@ class FolderSource:
         if rest:
             share = -(-len(rest) // self._disk.workers)
             parts = [rest[start : start + share] for start in range(0, len(rest), share)]
-            for done in await asyncio.gather(*(self._disk.submit(self._read_all, part) for part in parts)):
-                results += done
+            # All begin now; waiting for them in order keeps the order.
+            for reading in [self._disk.submit(self._read_all, part) for part in parts]:
+                results += await reading
         return results
 
     def _read_all(self, items: Sequence[Item]) -> list[bytes | ArchiverError]:
