@@ -33,12 +33,12 @@ metadata = sa.MetaData(
 )
 
 # SQLite numbers rows by itself only where the type is spelled INTEGER.
-Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-Time = sa.BigInteger
-Size = sa.BigInteger
+_Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_Time = sa.BigInteger
+_Size = sa.BigInteger
 
 
-def one_of(column: str, words: type[StrEnum]) -> sa.CheckConstraint:
+def _one_of(column: str, words: type[StrEnum]) -> sa.CheckConstraint:
     """The constraint that ``column`` holds one of the enum's words."""
     listed = ", ".join(f"'{word.value}'" for word in words)
     return sa.CheckConstraint(f"{column} IN ({listed})", name=column)
@@ -47,57 +47,57 @@ def one_of(column: str, words: type[StrEnum]) -> sa.CheckConstraint:
 customers = sa.Table(
     "customers",
     metadata,
-    sa.Column("id", Id, primary_key=True),
+    sa.Column("id", _Id, primary_key=True),
     sa.Column("name", sa.Text, nullable=False, unique=True),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("weight", sa.Integer, nullable=False),
     sa.Column("epoch", sa.BigInteger, nullable=False),
     sa.Column("path_template", sa.Text, nullable=False),
-    sa.Column("created_at", Time, nullable=False),
-    one_of("state", CustomerState),
+    sa.Column("created_at", _Time, nullable=False),
+    _one_of("state", CustomerState),
     sa.CheckConstraint("weight >= 1", name="weight"),
 )
 
 connections = sa.Table(
     "connections",
     metadata,
-    sa.Column("id", Id, primary_key=True),
-    sa.Column("customer_id", Id, sa.ForeignKey("customers.id"), nullable=False, index=True),
+    sa.Column("id", _Id, primary_key=True),
+    sa.Column("customer_id", _Id, sa.ForeignKey("customers.id"), nullable=False, index=True),
     sa.Column("role", sa.Text, nullable=False),
     sa.Column("adapter", sa.Text, nullable=False),
     sa.Column("options", sa.Text, nullable=False),
     sa.Column("secrets", sa.LargeBinary, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("state_since", Time, nullable=False),
-    sa.Column("throttled_until", Time, nullable=False),
+    sa.Column("state_since", _Time, nullable=False),
+    sa.Column("throttled_until", _Time, nullable=False),
     sa.Column("pace", sa.LargeBinary, nullable=False),
-    one_of("role", Role),
-    one_of("state", ConnectionState),
+    _one_of("role", Role),
+    _one_of("state", ConnectionState),
 )
 
 cursors = sa.Table(
     "cursors",
     metadata,
-    sa.Column("source_id", Id, sa.ForeignKey("connections.id"), primary_key=True, autoincrement=False),
+    sa.Column("source_id", _Id, sa.ForeignKey("connections.id"), primary_key=True, autoincrement=False),
     sa.Column("value", sa.Text, nullable=False),
-    sa.Column("updated_at", Time, nullable=False),
+    sa.Column("updated_at", _Time, nullable=False),
 )
 
 items = sa.Table(
     "items",
     metadata,
-    sa.Column("id", Id, primary_key=True),
-    sa.Column("source_id", Id, sa.ForeignKey("connections.id"), nullable=False),
+    sa.Column("id", _Id, primary_key=True),
+    sa.Column("source_id", _Id, sa.ForeignKey("connections.id"), nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("external_id", sa.Text, nullable=False),
     sa.Column("part", sa.Text, nullable=False),
-    sa.Column("occurred_at", Time, nullable=False),
-    sa.Column("discovered_at", Time, nullable=False),
-    sa.Column("purge_at", Time),
+    sa.Column("occurred_at", _Time, nullable=False),
+    sa.Column("discovered_at", _Time, nullable=False),
+    sa.Column("purge_at", _Time),
     sa.Column("locator", sa.Text, nullable=False),
     sa.Column("media_type", sa.Text, nullable=False),
-    sa.Column("size", Size),
+    sa.Column("size", _Size),
     sa.Column("sha256", sa.Text),
     sa.Column("direction", sa.Text, nullable=False),
     sa.Column("sender", sa.Text, nullable=False),
@@ -105,19 +105,19 @@ items = sa.Table(
     sa.Column("owner", sa.Text, nullable=False),
     sa.Column("metadata", sa.Text, nullable=False),
     sa.UniqueConstraint("source_id", "kind", "external_id", "part"),
-    one_of("kind", Kind),
+    _one_of("kind", Kind),
 )
 
 deliveries = sa.Table(
     "deliveries",
     metadata,
-    sa.Column("id", Id, primary_key=True),
-    sa.Column("item_id", Id, sa.ForeignKey("items.id"), nullable=False),
-    sa.Column("lane", Id, sa.ForeignKey("connections.id"), nullable=False),
-    sa.Column("customer_id", Id, sa.ForeignKey("customers.id"), nullable=False),
+    sa.Column("id", _Id, primary_key=True),
+    sa.Column("item_id", _Id, sa.ForeignKey("items.id"), nullable=False),
+    sa.Column("lane", _Id, sa.ForeignKey("connections.id"), nullable=False),
+    sa.Column("customer_id", _Id, sa.ForeignKey("customers.id"), nullable=False),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("priority", sa.Integer, nullable=False),
-    sa.Column("ready_at", Time, nullable=False),
+    sa.Column("ready_at", _Time, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("path", sa.Text, nullable=False),
     sa.Column("session", sa.Text),
@@ -125,7 +125,7 @@ deliveries = sa.Table(
     sa.Column("detail", sa.Text, nullable=False),
     # The item first: then births append at the right edge of the index, and an item's deliveries are found.
     sa.UniqueConstraint("item_id", "lane"),
-    one_of("state", DeliveryState),
+    _one_of("state", DeliveryState),
     sa.CheckConstraint("priority >= 0", name="priority"),
     sa.CheckConstraint("ready_at >= 0", name="ready_at"),
 )
@@ -143,30 +143,30 @@ sa.Index(
     postgresql_where=_WAITING,
 )
 sa.Index("deliveries_deferred", deliveries.c.lane, deliveries.c.item_id, sqlite_where=_DEFERRED, postgresql_where=_DEFERRED)
-sa.Index("deliveries_failed", deliveries.c.customer_id, deliveries.c.id, sqlite_where=_FAILED, postgresql_where=_FAILED)
+sa.Index("deliveries_failed", deliveries.c.state, sqlite_where=_FAILED, postgresql_where=_FAILED)
 sa.Index("deliveries_customer", deliveries.c.customer_id, deliveries.c.id)
 
 receipts = sa.Table(
     "receipts",
     metadata,
-    sa.Column("delivery_id", Id, sa.ForeignKey("deliveries.id"), primary_key=True, autoincrement=False),
+    sa.Column("delivery_id", _Id, sa.ForeignKey("deliveries.id"), primary_key=True, autoincrement=False),
     sa.Column("path", sa.Text, nullable=False),
     sa.Column("remote_id", sa.Text, nullable=False),
     sa.Column("revision", sa.Text, nullable=False),
-    sa.Column("size", Size, nullable=False),
+    sa.Column("size", _Size, nullable=False),
     sa.Column("sha256", sa.Text, nullable=False),
     sa.Column("remote_hash", sa.Text, nullable=False),
-    sa.Column("archived_at", Time, nullable=False),
+    sa.Column("archived_at", _Time, nullable=False),
     sa.Column("recovered", sa.Boolean, nullable=False),
 )
 
 lane_counters = sa.Table(
     "lane_counters",
     metadata,
-    sa.Column("lane", Id, sa.ForeignKey("connections.id"), primary_key=True, autoincrement=False),
+    sa.Column("lane", _Id, sa.ForeignKey("connections.id"), primary_key=True, autoincrement=False),
     sa.Column("waiting", sa.BigInteger, nullable=False),
     sa.Column("archived", sa.BigInteger, nullable=False),
     sa.Column("rejected", sa.BigInteger, nullable=False),
     sa.Column("gone", sa.BigInteger, nullable=False),
-    sa.Column("archived_bytes", Size, nullable=False),
+    sa.Column("archived_bytes", _Size, nullable=False),
 )

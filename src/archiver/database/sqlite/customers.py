@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from archiver.database.port import LaneRecord
 from archiver.database.schema import connections, cursors, customers, lane_counters
+from archiver.database.sqlite.many import chosen
 from archiver.errors import ConfigError
 from archiver.model import Connection, ConnectionState, Customer, CustomerState, LaneId, Millis, Role
 
@@ -93,18 +94,14 @@ def find_connections(core: sa.Connection, customer_id: int | None, role: Role | 
 
 def lane_records(core: sa.Connection, ids: Sequence[LaneId]) -> dict[LaneId, LaneRecord]:
     """Lanes with their customers and sources, in the order of their ids."""
-    # The ids travel as one JSON text: there may be more of them than a statement takes parameters.
-    wanted = sa.select(sa.cast(sa.func.json_each(sa.bindparam("ids")).table_valued("value").c.value, sa.Integer))
-    bound = {"ids": msgspec.json.encode(list(ids)).decode()}
-    lanes = (
-        sa.select(connections).where(connections.c.id.in_(wanted), connections.c.role == Role.DESTINATION.value).order_by(connections.c.id)
-    )
+    wanted = chosen(ids)
+    lanes = sa.select(connections).where(connections.c.id.in_(wanted), connections.c.role == Role.DESTINATION.value)
+    destinations = [_connection(row) for row in core.execute(lanes.order_by(connections.c.id))]
     owners = sa.select(connections.c.customer_id).where(connections.c.id.in_(wanted))
-    destinations = [_connection(row) for row in core.execute(lanes, bound)]
-    found = {row.id: _customer(row) for row in core.execute(sa.select(customers).where(customers.c.id.in_(owners)), bound)}
-    sources: dict[int, list[Connection]] = {customer: [] for customer in found}
+    found = {row.id: _customer(row) for row in core.execute(sa.select(customers).where(customers.c.id.in_(owners)))}
     sides = sa.select(connections).where(connections.c.customer_id.in_(owners), connections.c.role == Role.SOURCE.value)
-    for row in core.execute(sides.order_by(connections.c.id), bound):
+    sources: dict[int, list[Connection]] = {customer: [] for customer in found}
+    for row in core.execute(sides.order_by(connections.c.id)):
         sources[row.customer_id].append(_connection(row))
     return {d.id: LaneRecord(customer=found[d.customer_id], destination=d, sources=tuple(sources[d.customer_id])) for d in destinations}
 

@@ -112,7 +112,7 @@ def _deliveries() -> None:
     partial = {
         "deliveries_waiting": (["lane", "priority", "ready_at"], "state = 'waiting'"),
         "deliveries_deferred": (["lane", "item_id"], "state = 'waiting' AND reason <> ''"),
-        "deliveries_failed": (["customer_id", "id"], "state IN ('rejected', 'gone')"),
+        "deliveries_failed": (["state"], "state IN ('rejected', 'gone')"),
     }
     for name, (columns, condition) in partial.items():
         op.create_index(name, "deliveries", columns, sqlite_where=sa.text(condition), postgresql_where=sa.text(condition))
