@@ -14,6 +14,8 @@ NO_PROGRESS_SECONDS = 60.0
 """A connection that takes or gives no byte for so long is given up; a slow one is not."""
 
 _SLICE_BYTES = 256 * 1024  # what is handed to the connection at once
+_SMALL_BYTES = 64 * 1024  # pieces below this are joined: a copy costs less than a call
+_LOOK_SECONDS = 5.0  # moving the time limit at each slice would cost more than the slice
 
 
 class Body(aiohttp.Payload):
@@ -30,9 +32,15 @@ class Body(aiohttp.Payload):
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Writes everything, and gives up when nothing moves."""
-        for chunk in _slices(self._pieces):
-            async with asyncio.timeout(NO_PROGRESS_SECONDS):
+        loop = asyncio.get_running_loop()
+        looked_at = loop.time()
+        async with asyncio.timeout(NO_PROGRESS_SECONDS) as limit:
+            for chunk in _slices(self._pieces):
                 await writer.write(chunk)
+                now = loop.time()
+                if now - looked_at > _LOOK_SECONDS:
+                    looked_at = now
+                    limit.reschedule(now + NO_PROGRESS_SECONDS)
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         """The body as text; aiohttp's interface asks for it, nobody calls it."""
@@ -44,15 +52,17 @@ def _slices(pieces: Iterable[bytes]) -> Iterator[bytes | memoryview]:
     small: list[bytes] = []
     held = 0
     for piece in pieces:
-        if held and held + len(piece) > _SLICE_BYTES:
+        if held and held + len(piece) > _SMALL_BYTES:
             yield b"".join(small)
             small, held = [], 0
-        if len(piece) > _SLICE_BYTES:
+        if len(piece) <= _SMALL_BYTES:
+            small.append(piece)
+            held += len(piece)
+        elif len(piece) <= _SLICE_BYTES:
+            yield piece
+        else:
             view = memoryview(piece)
             for start in range(0, len(piece), _SLICE_BYTES):
                 yield view[start : start + _SLICE_BYTES]
-        else:
-            small.append(piece)
-            held += len(piece)
     if held:
         yield b"".join(small)

@@ -24,14 +24,17 @@ from archiver.errors import (
     QuotaFullError,
     RejectedError,
     ThrottledError,
+    TransientError,
     UnavailableError,
 )
-from archiver.model import Receipt
+from archiver.model import Receipt, Session
 from archiver.outcome import Archived, Outcome, outcome_of
 
 __all__ = ["FEATURES", "DropboxDestination", "Hosts"]
 
 FEATURES = Features(batch_items=300, batch_bytes=8 * 1024 * 1024, whole_bytes=4 * 1024 * 1024, resumable=True, name_rules="dropbox")
+
+_BAD_PATH = "the item's path cannot be written as text, or does not begin at the root"
 
 _METADATA = msgspec.json.Decoder(Metadata)
 _SPACE = msgspec.json.Decoder(SpaceUsage)
@@ -78,8 +81,15 @@ class DropboxDestination:
         """Puts whole files in a batch, then each stream. See `archiver.destinations.port`."""
         entries = [self._entry(upload, upload.data) for upload in uploads if upload.data is not None]
         if entries:
-            async for entry in self._put_whole(entries):
-                yield entry.upload, await self._outcome(entry)
+            await self._send(entries)
+            there = [entry for entry in entries if entry.open]
+            for entry in entries:
+                if entry.error is not None:
+                    yield entry.upload, outcome_of(entry.error)
+            if there:
+                await self._commits.commit(there)
+            for entry in there:
+                yield entry.upload, self._verified(entry, entry.done) if entry.done is not None else await self._failed(entry)
         for upload in uploads:
             if upload.data is None:
                 yield upload, await self._put_stream(upload)
@@ -101,35 +111,23 @@ class DropboxDestination:
     def _entry(self, upload: Upload, data: bytes) -> Entry:
         return Entry(upload, self._root + upload.delivery.path, len(data), upload.sha256.hex(), content_hash(data, upload.sha256))
 
-    async def _put_whole(self, entries: list[Entry]) -> AsyncIterator[Entry]:
-        """Gives each entry back when it has ended: first what failed on the way, then what went through the commit."""
+    async def _send(self, entries: list[Entry]) -> None:
+        """Gives each entry the closed session that has its bytes, or the error that it met."""
         to_send = []
         for entry in entries:
             if not _sendable(entry.path):
-                entry.error = RejectedError("the item's path cannot be written as text, or does not begin at the root")
+                entry.error = RejectedError(_BAD_PATH)
             elif not self._kept.recall(entry):
                 to_send.append(entry)
         if to_send:
             await self._appends.send(to_send)
-        there = []
-        for entry in entries:
-            if entry.open:
-                there.append(entry)
-            else:
-                yield entry
-        if there:
-            await self._commits.commit(there)
-        for entry in there:
-            if isinstance(entry.error, (ThrottledError, UnavailableError)):
-                self._kept.keep(entry)
-            yield entry
 
     # -- streams --------------------------------------------------------------------------------------------------------------------
 
     async def _put_stream(self, upload: Upload) -> Outcome:
         path = self._root + upload.delivery.path
         if not _sendable(path):
-            return outcome_of(RejectedError("the item's path cannot be written as text, or does not begin at the root"))
+            return outcome_of(RejectedError(_BAD_PATH))
         transfer = Transfer(self._api, self._clock, upload)
         try:
             await transfer.run()
@@ -138,21 +136,30 @@ class DropboxDestination:
         entry = Entry(upload, path, transfer.size, transfer.sha256, transfer.content_hash)
         entry.session_id = "" if transfer.session is None else transfer.session.id
         await self._commits.commit([entry])
-        if entry.error is None or isinstance(entry.error, (InTheWayError, NotThereError, ClosedError, OffsetError)):
-            return await self._outcome(entry)  # a session that Dropbox does not know is not gone on with
-        return outcome_of(entry.error, session=transfer.session)
+        if entry.done is not None:
+            return self._verified(entry, entry.done)
+        return await self._failed(entry, transfer.session)
 
     # -- ends -----------------------------------------------------------------------------------------------------------------------
 
-    async def _outcome(self, entry: Entry) -> Outcome:
-        if entry.done is not None:
-            return self._verified(entry, entry.done, recovered=False)
-        if isinstance(entry.error, InTheWayError):
+    async def _failed(self, entry: Entry, session: Session | None = None) -> Outcome:
+        """How an entry ended that was not committed.
+
+        Args:
+            entry: What was to be committed.
+            session: Of a stream, to go on with.
+        """
+        error = entry.error or TransientError("Dropbox did not say how the file ended")
+        if isinstance(error, InTheWayError):
             try:
-                return await self._compared(entry, entry.error)
-            except ArchiverError as error:
-                return outcome_of(error)
-        return outcome_of(entry.error or IntegrityError("Dropbox did not say how the file ended"))
+                return await self._compared(entry, error)
+            except ArchiverError as failed:
+                return outcome_of(failed)
+        if isinstance(error, (NotThereError, ClosedError, OffsetError)):
+            return outcome_of(error)  # Dropbox does not take the session: it is not gone on with
+        if session is None and isinstance(error, (ThrottledError, UnavailableError)):
+            self._kept.keep(entry)
+        return outcome_of(error, session=session)
 
     async def _compared(self, entry: Entry, conflict: InTheWayError) -> Outcome:
         """A file stands at the path: ours already, or another one, which is never overwritten."""
@@ -161,7 +168,7 @@ class DropboxDestination:
             return self._verified(entry, found, recovered=True)
         return outcome_of(ConflictError(conflict.message, hint=conflict.hint))
 
-    def _verified(self, entry: Entry, found: Success | FileMetadata, *, recovered: bool) -> Outcome:
+    def _verified(self, entry: Entry, found: Success | FileMetadata, *, recovered: bool = False) -> Outcome:
         """A receipt, if Dropbox has the bytes that were sent."""
         if found.size != entry.size or found.content_hash != entry.content_hash:
             return outcome_of(IntegrityError("Dropbox confirmed another size or hash than was sent"))

@@ -114,6 +114,8 @@ class KeptSessions:
 
     def recall(self, entry: Entry) -> bool:
         """Gives an entry the session that has exactly its bytes, if there is one."""
+        if not self._kept:
+            return False
         session_id, content_hash, until = self._kept.pop(entry.upload.delivery.id, ("", "", 0.0))
         if content_hash != entry.content_hash or until < self._clock.time():
             return False
