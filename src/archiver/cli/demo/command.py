@@ -1,0 +1,114 @@
+"""The command itself: makes the world, runs the pipeline in it, tells the verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from archiver.app import Archiver
+from archiver.cli.demo.verdict import Verdict, all_deliveries, verdict_of
+from archiver.cli.demo.world import Plan, World, open_world
+from archiver.cli.options import Options
+from archiver.cli.output import Output
+from archiver.cli.progress import live
+from archiver.cli.signals import draining
+from archiver.errors import ConfigError
+from archiver.observe import log
+from archiver.settings import Settings, load
+
+__all__ = ["demo"]
+
+_FEWEST = 100
+
+_HINT = """
+Now with your own files:
+  archiver customers add me --from folder:PATH --to folder:PATH
+  archiver run
+
+Into your own Dropbox (`archiver destinations dropbox` tells how each option is given):
+  export ARCHIVER_DROPBOX_REFRESH_TOKEN=…
+  archiver customers add me --from folder:PATH --to dropbox:/Archive --to-option app_key=…
+  archiver run"""
+
+
+async def demo(*, items: int = Plan().items, keep: Path | None = None, options: Options | None = None) -> int:
+    """Show the whole line at work on made-up customers, within a minute.
+
+    An airline with a great backlog and twenty quiet customers archive recordings, messages and faxes into a Dropbox on loopback,
+    which has its limits on and lowers the airline's for a while. Then everything that arrived is compared byte by byte.
+    Nothing of it touches your own database.
+
+    ```
+    archiver demo
+    archiver demo --items 1000 --keep ./demo --json
+    ```
+
+    Args:
+        items: How many items there are altogether; 95 of a hundred are the airline's.
+        keep: Keep the files, the database and what the Dropbox stored in this directory, which must be new or empty.
+    """
+    if items < _FEWEST:
+        raise ConfigError(f"--items must be at least {_FEWEST}")
+    out = Output(options)
+    plan = Plan(items=items)
+    with _directory(keep) as directory:
+        settings = load(environment={}, flags={"home": str(directory / "home"), "log_level": "warning"})
+        async with open_world(plan, directory, lambda text: out.say(f"· {text}")) as world:
+            verdict = await _archive(out, world, settings)
+    _tell(out, verdict, keep)
+    out.result(verdict)
+    return 0 if verdict.good else 1
+
+
+async def _archive(out: Output, world: World, settings: Settings) -> Verdict:
+    stop = asyncio.Event()
+    async with Archiver.open(settings, serve=True) as archiver:
+        await world.introduce(archiver)
+        with live(out) as display, draining(stop, lambda: out.say("Stopping.")):
+            log.configure(settings.log_level, settings.log_format)
+            beside = [display.watch(archiver), world.unfold(archiver, stop)]
+            await archiver.run(stop, listener=log.log_events(), beside=beside)
+            progress = await archiver.progress()
+            display.show(progress)
+        deliveries = await all_deliveries(archiver)
+    out.say("· comparing what arrived with what there was, byte by byte")
+    result, ledger = await world.judge()
+    for example in result.examples:
+        out.say(f"  {example}", style="red")
+    return verdict_of(result, ledger, deliveries, progress.seconds)
+
+
+def _tell(out: Output, verdict: Verdict, keep: Path | None) -> None:
+    out.say()
+    out.say(
+        f"{verdict.archived:,} of {verdict.items:,} items archived in {verdict.seconds:.1f} s: "
+        f"{verdict.lost} lost, {verdict.duplicates} twice, {verdict.corrupt} damaged.",
+        style="bold green" if verdict.good else "bold red",
+    )
+    out.say(
+        f"{verdict.requests:,} calls, {verdict.throttled} of them refused with a 429; "
+        f"the airline used {verdict.limit_utilisation:.0%} of what its Dropbox permitted."
+    )
+    out.say(
+        f"95 % of the quiet customers' items were archived within {verdict.p95_dwell_quiet_s:.1f} s of being found, "
+        f"of the airline's within {verdict.p95_dwell_airline_s:.0f} s."
+    )
+    if keep is not None:
+        out.say(f"All of it is in {keep}: the files, the database, and what the Dropbox stored.")
+    out.say(_HINT)
+
+
+@contextmanager
+def _directory(keep: Path | None) -> Iterator[Path]:
+    if keep is None:
+        with tempfile.TemporaryDirectory(prefix="archiver-demo-", ignore_cleanup_errors=True) as name:
+            yield Path(name)
+        return
+    directory = keep.expanduser().absolute()
+    directory.mkdir(parents=True, exist_ok=True)
+    if any(directory.iterdir()):
+        raise ConfigError(f"--keep {keep} is not empty", hint="Name a new directory.")
+    yield directory
