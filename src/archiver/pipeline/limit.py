@@ -12,10 +12,23 @@ import math
 
 __all__ = ["Bounds", "Limit"]
 
-_STEPS = 48  # candidates that are looked at in one pass; two passes make about 0.2 %
+_STEPS = 40  # candidates that are looked at in one pass
+_PASSES = 3  # each between the neighbours of those which the last one left
 _SPAN = 64.0  # the smallest rate looked at is the refused one through this
-_SEGMENT = 0.25  # seconds: no finer than this is remembered
-_MOST = 256  # segments; when there are more, the older ones are joined in pairs
+_MOST = 300  # stretches; when there are more, the older third is forgotten
+_NOISE = 3.0  # calls: the network moves them a little to and fro
+_CLOSE = 1.15  # bounds this near to each other are a point
+
+
+class _Candidate:
+    """A rate which the limit might be, the burst that would go with it, and how well the two explain the evidence: from 0 up, if all."""
+
+    __slots__ = ("burst", "fit", "rate")
+
+    def __init__(self, rate: float, least: float, most: float) -> None:
+        self.rate = rate
+        self.burst = max(1.0, min(least, most))
+        self.fit = most - least
 
 
 class Bounds:
@@ -24,22 +37,26 @@ class Bounds:
     Attributes:
         low: The smallest rate that explains all of it, in calls per second.
         high: The largest.
-        bursts: Pairs of a rate between the two and the burst that goes with it, by rising rate.
+        best: The rate that explains it best, if the two are near to each other; else None.
     """
 
-    __slots__ = ("bursts", "high", "low")
+    __slots__ = ("_left", "best", "high", "low")
 
-    def __init__(self, bursts: list[tuple[float, float]]) -> None:
-        self.bursts = bursts
-        self.low = bursts[0][0]
-        self.high = bursts[-1][0]
+    def __init__(self, left: list[_Candidate]) -> None:
+        self._left = left
+        self.low = left[0].rate
+        self.high = left[-1].rate
+        self.best = max(left, key=lambda candidate: candidate.fit).rate if self.high < self.low * _CLOSE else None
 
-    def pick(self, seconds: float) -> tuple[float, float]:
-        """The largest rate whose burst is worth at least so many seconds of it; the smallest rate if there is none."""
-        for rate, burst in reversed(self.bursts):
-            if burst >= rate * seconds:
-                return rate, burst
-        return self.bursts[0]
+    def pick(self, seconds: float) -> float:
+        """The best rate; if there is none, the largest whose burst is worth so many seconds of it, or the smallest of all."""
+        if self.best is not None:
+            return self.best
+        return next((one.rate for one in reversed(self._left) if one.burst >= one.rate * seconds), self.low)
+
+    def burst(self, rate: float) -> float:
+        """The burst that goes with a rate, in calls."""
+        return min(self._left, key=lambda candidate: abs(candidate.rate - rate)).burst
 
 
 class Limit:
@@ -49,75 +66,54 @@ class Limit:
         now: Seconds.
     """
 
-    __slots__ = ("_began", "_calls", "_length", "_segments")
+    __slots__ = ("_began", "_calls", "_stretches")
 
     def __init__(self, now: float) -> None:
         self.forget(now)
 
     def forget(self, now: float) -> None:
         """Forgets everything: the limit has changed."""
-        self._segments: list[tuple[float, float, bool]] = []  # seconds, calls, whether a refusal ended it
+        self._stretches: list[tuple[float, float, bool]] = []  # seconds, calls, whether a refusal ended it
         self._began = now
         self._calls = 0.0
-        self._length = _SEGMENT
 
-    def sent(self, now: float) -> None:
-        """A call was sent."""
-        if now - self._began >= self._length:
-            self._close(now, refused=False)
+    def sent(self) -> None:
+        """A call was sent, at the same pace as those before."""
         self._calls += 1
 
     def unsent(self, calls: int) -> None:
         """So many of the calls that were sent were refused, or nobody knows yet."""
         self._calls -= calls
 
-    def refused(self, now: float) -> None:
-        """The call that was sent at ``now`` was refused."""
-        self._close(max(now, self._began + 1e-6), refused=True)
+    def turn(self, now: float, *, refused: bool = False) -> None:
+        """The pace changes here: it was even since the last turn.
 
-    def _close(self, now: float, *, refused: bool) -> None:
-        self._segments.append((now - self._began, max(0.0, self._calls), refused))
-        self._began = now
+        Args:
+            now: Seconds.
+            refused: Because a call was refused that was sent at ``now``.
+        """
+        self._stretches.append((max(0.0, now - self._began), max(0.0, self._calls), refused))
+        self._began = max(now, self._began)
         self._calls = 0.0
-        if len(self._segments) > _MOST:
-            self._join()
-
-    def _join(self) -> None:
-        """Joins neighbours in the older half; a refusal stays the end of its segment."""
-        half = len(self._segments) // 2
-        joined: list[tuple[float, float, bool]] = []
-        for seconds, calls, refused in self._segments[:half]:
-            if joined and not joined[-1][2] and joined[-1][0] < seconds * 2 + 1e-9:
-                before = joined.pop()
-                joined.append((before[0] + seconds, before[1] + calls, refused))
-            else:
-                joined.append((seconds, calls, refused))
-        self._segments = joined + self._segments[half:]
+        if len(self._stretches) > _MOST:
+            del self._stretches[: _MOST // 3]
 
     def bounds(self, high: float) -> Bounds | None:
         """What is left of all rates up to ``high``; None if nothing is: the evidence contradicts itself."""
-        left = self._look(high / _SPAN, high)
-        if not left:
-            return None
-        step = _SPAN ** (1 / (_STEPS - 1))
-        low, top = left[0][0] / step, min(high, left[-1][0] * step)
-        return Bounds(self._look(low, top) or left)
-
-    def _look(self, low: float, high: float) -> list[tuple[float, float]]:
-        step = (high / low) ** (1 / (_STEPS - 1))
-        found = []
-        for index in range(_STEPS):
-            rate = low * step**index
-            least, most = self._bursts(rate)
-            if least <= most * 1.02 + 1.5:  # the network moves calls a little to and fro
-                found.append((rate, max(1.0, min(least, most))))
-        return found
+        low, top = high / _SPAN, high
+        for _ in range(_PASSES):
+            step = (top / low) ** (1 / (_STEPS - 1))
+            looked = [_Candidate(rate, *self._bursts(rate)) for rate in (low * step**index for index in range(_STEPS))]
+            fitting = max(candidate.fit for candidate in looked)
+            left = [candidate for candidate in looked if candidate.fit >= fitting - 0.5 - 0.02 * candidate.burst]
+            low, top = left[0].rate / step, min(high, left[-1].rate * step)
+        return Bounds(left) if fitting >= -(_NOISE + 0.1 * left[0].burst) else None
 
     def _bursts(self, rate: float) -> tuple[float, float]:
         """If the limit were ``rate``: the least burst which everything taken needs, and the most which every refusal allows."""
         level = least = 0.0
         most = math.inf
-        for seconds, calls, refused in self._segments:
+        for seconds, calls, refused in self._stretches:
             level = max(0.0, level + calls - rate * seconds)
             least = max(least, level)
             if refused:

@@ -108,13 +108,15 @@ class Pacer:
         self._backoffs = 0
         # the limit
         self._evidence = Limit(now)
+        self._even = self._rate
         self._limit: float | None = None
         self._burst = 1.0
         self._doubt = 1.0  # seconds of burst which are taken for granted until two refusals tell
         self._refused_at = -math.inf
         self._event_began = 0.0
         self._event_calls = 0
-        self._accepted_since = 0
+        self._taken = 0  # since the last refusal
+        self._concluded_at = now
         # what probes may cost
         self._price = 1.0
         self._price_calls = 1
@@ -205,11 +207,14 @@ class Pacer:
         if lag < gap:
             self._grow(now, min(now - self._last, 2 * gap))
             self._slot = max(self._slot, now - gap / 2) + 1 / self._rate
+            if not 0.97 < self._rate / self._even < 1.03:
+                self._even = self._rate
+                self._evidence.turn(now)
         else:
             self._slot = now + gap
+            self._evidence.turn(now)
         self._last = now
-        self._evidence.sent(now)
-        self._accepted_since += 1
+        self._evidence.sent()
         self._allowance_calls += _CALL_SHARE
         self.in_flight += 1
         if kind is CallKind.COMMIT:
@@ -219,11 +224,14 @@ class Pacer:
         """A call went well."""
         self._left(kind)
         self._failures = 0
+        self._taken += 1
         if now - latency >= self._refused_at:
             if self._pilot and self._event_calls:
                 self._event_over(now)
             self._pilot = False
             self._backoffs = 0
+        else:
+            self._evidence.sent()  # it was under way when others were refused
         self._latency += 0.1 * (latency - self._latency)
         if kind is CallKind.COMMIT:
             self._commit_backoffs = 0
@@ -303,18 +311,26 @@ class Pacer:
         """The first refusal of an event: what does it tell about the limit?"""
         self._event_began = now
         self._event_calls = 1
-        self._evidence.unsent(self.in_flight + 1)
-        self._evidence.refused(began)
+        self._evidence.unsent(1 + min(self.in_flight, round(self._rate * (now - began))))
+        self._evidence.turn(began, refused=True)
         before = self._limit
-        bounds = self._evidence.bounds(self._rate * 1.02)
+        bounds = self._evidence.bounds(self._rate * (0.99 if self._phase is Phase.LIVE else 1.02))
+        span = now - self._concluded_at
+        sure = self._taken / span
+        self._taken, self._concluded_at = 0, now
         if bounds is None:
             self._evidence.forget(now)
-            self._limit = self._rate * 0.7
+            self._limit = sure if before is not None and span < 180 else self._rate * 0.7
             self._caution = 1.0
             self._doubt = 1.0
         else:
-            self._limit, self._burst = bounds.pick(self._doubt)
-            self._doubt = min(64.0, self._doubt * 3)
+            self._limit = bounds.pick(self._doubt)
+            self._burst = bounds.burst(self._limit)
+            if bounds.best is None:
+                self._doubt = 60.0 if self._price > 60 or self._doubt > 20 else self._doubt * 3
+                self._caution = 0.125 if self._price < 60 else 1.0
+            else:
+                self._doubt = 1.0
         self._limit = max(self._limit, _SLOWEST)
         if before is not None and self._phase is Phase.PROBE:
             self._caution = min(4.0, self._caution * 2) if abs(self._limit / before - 1) < 0.05 else 1.0
