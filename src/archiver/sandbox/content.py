@@ -39,8 +39,8 @@ class ContentStore:
         directory.mkdir(parents=True, exist_ok=True)
         flags = os.O_RDWR | os.O_CREAT
         self._pack = os.open(directory / "pack", flags, 0o600)
-        self._index = os.open(directory / "index", flags | os.O_APPEND, 0o600)
-        self._load((directory / "index").read_bytes())
+        self._index = os.open(directory / "index", flags, 0o600)
+        self._index_end = self._load((directory / "index").read_bytes())
 
     def put(self, data: bytes | memoryview) -> Content:
         """Digests the bytes and keeps them; contents that are there already are not written again."""
@@ -55,7 +55,8 @@ class ContentStore:
     def flush(self) -> None:
         """Makes what was put findable after a restart; called before a commit is answered."""
         if self._unflushed:
-            os.write(self._index, self._unflushed)
+            _write_all(self._index, self._unflushed, self._index_end)
+            self._index_end += len(self._unflushed)
             self._unflushed.clear()
 
     def chunks(self, sha256: str) -> Iterator[bytes]:
@@ -109,11 +110,12 @@ class ContentStore:
             os.close(self._index)
             self._pack = self._index = -1
 
-    def _load(self, index: bytes) -> None:
-        whole = len(index) - len(index) % _RECORD.size  # a kill may have cut off the last line
+    def _load(self, index: bytes) -> int:
+        whole = len(index) - len(index) % _RECORD.size  # a kill may have cut off the last line; it is written over
         for sha256, offset, size in _RECORD.iter_unpack(index[:whole]):
             self._places[sha256.hex()] = (offset, size)
             self._end = max(self._end, offset + size)
+        return whole
 
 
 class Spool:
@@ -150,7 +152,7 @@ class Spool:
         return hasher.content()
 
 
-def _write_all(handle: int, data: bytes | memoryview, offset: int) -> None:
+def _write_all(handle: int, data: bytes | bytearray | memoryview, offset: int) -> None:
     view = memoryview(data)
     while view:
         written = os.pwrite(handle, view, offset)

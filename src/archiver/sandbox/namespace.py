@@ -19,7 +19,8 @@ __all__ = ["FileEntry", "Namespace", "WriteRefusedError"]
 # Names that Dropbox refuses for every account (read in rclone's backend/dropbox/dropbox.go, `ignoredFiles`).
 DISALLOWED_NAMES = frozenset({"desktop.ini", "thumbs.db", ".ds_store", "icon\r", ".dropbox", ".dropbox.attr"})
 MAX_NAME_CHARACTERS = 255
-_PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_\-+#~=@,()][A-Za-z0-9_\-+#~=@,() .]*(?<![ .]))+")
+# Most paths by far: nothing in them needs a closer look.
+_PLAIN_PATH = re.compile(r"(?:/(?!desktop\.ini|thumbs\.db)[a-z0-9_\-+#~=@,()][a-z0-9_\-+#~=@,() .]*(?<! ))+", re.IGNORECASE)
 
 
 class FileEntry(msgspec.Struct, gc=False):

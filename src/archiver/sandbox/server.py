@@ -137,7 +137,7 @@ class Sandbox:
             else:
                 answer = await self._answer_page(request, path)
             return await self._send(request, answer)
-        except CutOffError:
+        except (CutOffError, ConnectionError, web.RequestPayloadError):  # cut by a fault, or by the client in the middle of its request
             if request.transport is not None:
                 request.transport.abort()
             return web.Response()

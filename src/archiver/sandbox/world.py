@@ -247,10 +247,7 @@ class World:
         if account.line.suspended:
             raise auth_error("user_suspended")
         if path_root:
-            root = msgspec.json.decode(path_root, type=dict[str, str])
-            tag = root.get(".tag", "")
-            if tag != "home" and root.get(tag) != account.namespace_id:
-                raise invalid_root(account.namespace_id)
+            _check_root(path_root, route, account.namespace_id)
         return account
 
     def committed(self, account: AccountState, entries: Iterable[FileEntry]) -> None:
@@ -318,3 +315,13 @@ class World:
                     times = (line.client_modified, line.server_modified)
                     entry = FileEntry(line.path.lower(), line.path, line.id, line.rev, content, *times, line.revisions, line.transfers)
                     self.accounts[line.account].namespace.restore(entry)
+
+
+def _check_root(path_root: str, route: str, namespace_id: str) -> None:
+    try:
+        root = msgspec.json.decode(path_root, type=dict[str, str])
+    except msgspec.MsgspecError as error:
+        raise bad_input(route, f'HTTP header "Dropbox-API-Path-Root": {error}') from error
+    tag = root.get(".tag", "")
+    if tag != "home" and root.get(tag) != namespace_id:
+        raise invalid_root(namespace_id)
