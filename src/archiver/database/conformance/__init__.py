@@ -1,0 +1,39 @@
+"""What every database must do, as tests: an engine's own test file subclasses `DatabaseConformance` and gives it a database.
+
+```python
+class TestSqlite(DatabaseConformance):
+    @pytest.fixture
+    async def database(self, tmp_path: Path) -> AsyncIterator[Database]:
+        database = SqliteDatabase(tmp_path / "archiver.db")
+        await database.open()
+        yield database
+        await database.close()
+```
+
+Runs under pytest with pytest-asyncio in its automatic mode; needs nothing else. Only tests import this module.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from archiver.database.conformance.births import BirthConformance
+from archiver.database.conformance.customers import CustomersConformance
+from archiver.database.conformance.looking import LookingConformance
+from archiver.database.conformance.reading import ReadingConformance
+from archiver.database.conformance.settling import SettlingConformance
+from archiver.database.port import Database
+
+__all__ = ["DatabaseConformance"]
+
+
+class DatabaseConformance(CustomersConformance, BirthConformance, ReadingConformance, SettlingConformance, LookingConformance):
+    """The promises of `archiver.database.port.Database` which do not depend on the engine.
+
+    Subclasses override the fixture ``database``: open, empty, served by nobody.
+    """
+
+    @pytest.fixture
+    async def database(self) -> Database:
+        """An open, empty database."""
+        raise NotImplementedError
