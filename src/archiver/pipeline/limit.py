@@ -98,6 +98,16 @@ class Limit:
         if len(self._stretches) > _MOST:
             del self._stretches[: _MOST // 3]
 
+    def mean(self, seconds: float) -> float:
+        """Calls per second, over so many seconds before the last turn."""
+        left, calls = seconds, 0.0
+        for length, taken, _ in reversed(self._stretches):
+            if length >= left:
+                return (calls + taken * left / length) / seconds
+            left -= length
+            calls += taken
+        return calls / seconds
+
     def bounds(self, high: float) -> Bounds | None:
         """What is left of all rates up to ``high``; None if nothing is: the evidence contradicts itself."""
         low, top = high / _SPAN, high
