@@ -1,93 +1,23 @@
-"""A sandbox on loopback and a client that speaks to it as Dropbox's documentation says."""
+"""A sandbox on loopback and a client of it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+import ssl
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
 
 import aiohttp
-import msgspec
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+from support.dropbox_client import Client
 
-from archiver.sandbox import Account, Sandbox
-
-
-@dataclass
-class Reply:
-    """What came back."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        """The body, decoded."""
-        return msgspec.json.decode(self.body)
-
-    @property
-    def tags(self) -> str:
-        """The tags of the error, such as ``path/conflict/file``."""
-        return tags_of(self.json["error"])
-
-
-def tags_of(error: Any) -> str:
-    """The tags of a union, joined."""
-    tags = []
-    while isinstance(error, dict) and ".tag" in error:
-        tags.append(error[".tag"])
-        error = error.get("reason", error.get(error[".tag"]))
-    return "/".join(tags)
-
-
-@dataclass
-class Client:
-    """Calls for one account."""
-
-    sandbox: Sandbox
-    account: Account
-    http: aiohttp.ClientSession
-    headers: dict[str, str] = field(default_factory=dict)
-
-    async def send(self, method: str, path: str, *, data: Any = None, headers: Mapping[str, str] | None = None) -> Reply:
-        """Any request."""
-        async with self.http.request(method, self.sandbox.url + path, data=data, headers=headers, allow_redirects=False) as response:
-            return Reply(response.status, response.headers, await response.read())
-
-    async def rpc(self, route: str, argument: Any) -> Reply:
-        """A call whose argument is its body."""
-        headers = {**self._authorised(), "Content-Type": "application/json"}
-        return await self.send("POST", f"/2/{route}", data=msgspec.json.encode(argument), headers=headers)
-
-    async def content(self, route: str, argument: Any, body: bytes = b"") -> Reply:
-        """A call whose argument is a header."""
-        headers = {**self._authorised(), "Content-Type": "application/octet-stream"}
-        headers["Dropbox-API-Arg"] = msgspec.json.encode(argument).decode()
-        return await self.send("POST", f"/2/{route}", data=body, headers=headers)
-
-    async def upload(self, path: str, body: bytes, **commit: Any) -> Reply:
-        """``files/upload``."""
-        return await self.content("files/upload", {"path": path, **commit}, body)
-
-    async def start(self, body: bytes = b"", **argument: Any) -> str:
-        """``upload_session/start``: the session's id."""
-        return str((await self.content("files/upload_session/start", argument, body)).json["session_id"])
-
-    async def append(self, session: str, offset: int, body: bytes, **argument: Any) -> Reply:
-        """``upload_session/append_v2``."""
-        cursor = {"session_id": session, "offset": offset}
-        return await self.content("files/upload_session/append_v2", {"cursor": cursor, **argument}, body)
-
-    async def finish_batch(self, *entries: tuple[str, int, str], version: str = "_v2", **commit: Any) -> Reply:
-        """``upload_session/finish_batch_v2`` of sessions, offsets and paths."""
-        arguments = [
-            {"cursor": {"session_id": session, "offset": offset}, "commit": {"path": path, **commit}} for session, offset, path in entries
-        ]
-        return await self.rpc(f"files/upload_session/finish_batch{version}", {"entries": arguments})
-
-    def _authorised(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.account.access_token}", **self.headers}
+from archiver.sandbox import Sandbox
 
 
 @pytest.fixture
@@ -108,3 +38,33 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 def client(sandbox: Sandbox, http: aiohttp.ClientSession) -> Client:
     """A client of an account without limits."""
     return Client(sandbox, sandbox.add_account("airline"), http)
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
+    """A server's TLS context for 127.0.0.1, and the certificate of the authority that vouches for it."""
+    now = datetime.now(UTC)
+    names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]) for name in ("Sandbox authority", "127.0.0.1")]
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in names]
+    loopback = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
+    certificates = []
+    for is_authority, name, key in zip((True, False), names, keys, strict=True):
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(names[0])
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+        )
+        certificates.append((builder if is_authority else builder.add_extension(loopback, critical=False)).sign(keys[0], hashes.SHA256()))
+    directory = tmp_path_factory.mktemp("tls")
+    trusted, chain = directory / "authority.pem", directory / "server.pem"
+    trusted.write_bytes(certificates[0].public_bytes(Encoding.PEM))
+    private = keys[1].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    chain.write_bytes(certificates[1].public_bytes(Encoding.PEM) + private)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain)
+    return context, trusted
