@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from inspect import isawaitable
+from types import CoroutineType
 from typing import Any
 
 from genstage.outlet import Outlet
@@ -26,11 +27,12 @@ class Feed:
     Args:
         handle: The stage's ``handle_demand``.
         poll_interval: In seconds; None: time alone never calls again.
-        outlet: Where events go.
     """
 
-    def __init__(self, handle: Callable[[Any], Any], poll_interval: float | None, outlet: Outlet) -> None:
-        self.outlet = outlet
+    outlet: Outlet
+    """Where events go; set before `start`."""
+
+    def __init__(self, handle: Callable[[Any], Any], poll_interval: float | None) -> None:
         self.busy = False
         """The handler is running."""
         self._handle = handle
@@ -48,7 +50,8 @@ class Feed:
     def stir(self) -> None:
         """There may be something now, or somebody may want more."""
         self._stirred = True
-        self._wake()
+        if self._sleeper is not None:
+            self._wake()
 
     def close(self) -> None:
         """The stream ends here: no further call; one that runs is cancelled, but if it answers all the same its answer counts."""
@@ -77,7 +80,7 @@ class Feed:
             self.busy = True
             try:
                 answer = self._handle(dispatcher.tell())
-                if type(answer) is not list and isawaitable(answer):
+                if type(answer) is not list and (type(answer) is CoroutineType or isawaitable(answer)):
                     answer = await answer
             finally:
                 self.busy = False

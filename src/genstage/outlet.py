@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from genstage.dispatchers import Deliveries, Discards, Dispatcher
+from genstage.dispatchers import Discards, Dispatcher
 from genstage.subscription import Subscription
 
 __all__ = ["Outlet", "OutletHooks"]
@@ -53,9 +53,8 @@ class Outlet:
 
     def ask(self, edge: Subscription, count: int) -> None:
         """Serves from the buffer, and tells the stage if that was not enough."""
-        deliveries = self.dispatcher.ask(edge, count)
-        if deliveries:
-            self._hand_over(deliveries)
+        for taker, events in self.dispatcher.ask(edge, count):
+            taker.deliver(taker, events)
         if self.ended:
             self._let_go()
         elif self.dispatcher.wanted:
@@ -80,15 +79,15 @@ class Outlet:
             answer: In the shape that the dispatcher needs.
             bounded: See `Dispatcher.dispatch`.
         """
-        dispatched = self.dispatcher.dispatch(answer, bounded=bounded)
-        self.emitted += dispatched.count
-        if dispatched.deliveries:
-            self._hand_over(dispatched.deliveries)
-        if dispatched.discards:
-            self._discard(dispatched.discards)
+        count, deliveries, discards = self.dispatcher.dispatch(answer, bounded=bounded)
+        self.emitted += count
+        for edge, events in deliveries:
+            edge.deliver(edge, events)
+        if discards:
+            self._discard(discards)
         if self._done:  # the stage was taken away while its handler ran
             self._discard(self.dispatcher.flush())
-        return dispatched.count
+        return count
 
     def end(self) -> None:
         """The stream has ended: consumers get what is buffered as they ask for it, then learn of the end."""
@@ -101,10 +100,6 @@ class Outlet:
         rest = [event for _, events in self.dispatcher.flush() for event in events]
         self.end()
         return rest
-
-    def _hand_over(self, deliveries: Deliveries) -> None:
-        for edge, events in deliveries:
-            edge.deliver(events)
 
     def _discard(self, discards: Discards) -> None:
         for key, events in discards:

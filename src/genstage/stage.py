@@ -271,8 +271,9 @@ class Producer(Giving, Generic[Event]):
     def _make_parts(self, post: Post) -> None:
         if type(self).handle_demand is Producer.handle_demand:
             raise DefinitionError(f"{self.name} has no handler: define handle_demand(self, demand)")
-        outlet = self._make_outlet(post, self.wake, post.done)
-        self._feed = Feed(self.handle_demand, self.poll_interval, outlet)
+        feed = Feed(self.handle_demand, self.poll_interval)
+        feed.outlet = self._make_outlet(post, feed.stir, post.done)
+        self._feed = feed
 
 
 class Consumer(Taking, Generic[Event]):
@@ -312,7 +313,7 @@ class Consumer(Taking, Generic[Event]):
             raise DefinitionError(f"{self.name} has cut() and handle_event, which takes one event a call: define handle_events instead")
         inbox: Inbox = SingleInbox() if single else CutInbox(self.cut) if cuts else SplitInbox()
         handle: Callable[[Any], Any] = self.handle_event if single else self.handle_events
-        self._inlet = Inlet(post.name, inbox, Handling(handle, emit=None, ready=None, done=post.done), post.spawn)
+        self._inlet = Inlet(post.name, inbox, Handling(handle, emit=None, gate=None, done=post.done), post.spawn)
 
 
 class ProducerConsumer(Taking, Giving, Generic[Event, Result]):
@@ -333,15 +334,11 @@ class ProducerConsumer(Taking, Giving, Generic[Event, Result]):
         if type(self).handle_events is ProducerConsumer.handle_events:
             raise DefinitionError(f"{self.name} has no handler: define handle_events(self, events), returning events")
         outlet = self._make_outlet(post, self._wanted, post.done)
-        handling = Handling(self.handle_events, self._emit, ready=self._ready, done=outlet.end)
+        handling = Handling(self.handle_events, self._emit, gate=outlet.dispatcher, done=outlet.end)
         self._inlet = Inlet(post.name, SplitInbox(), handling, post.spawn)
 
     def _wanted(self) -> None:
-        if self.inlet.inbox.waiting:
-            self.inlet.stir()
-
-    def _ready(self) -> bool:
-        return self.outlet.dispatcher.wanted > 0
+        self.inlet.stir()
 
     def _emit(self, results: Any) -> None:
         self.outlet.emit(results, bounded=False)

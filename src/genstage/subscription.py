@@ -99,7 +99,7 @@ class Subscription:
     Everything that is asked for is delivered, taken back or still outstanding; nothing else happens to it.
     """
 
-    __slots__ = ("_downstream", "_max", "_min", "_upstream", "level", "outstanding", "over", "terms", "turn")
+    __slots__ = ("_downstream", "_max", "_min", "_upstream", "deliver", "level", "outstanding", "over", "terms", "turn")
 
     def __init__(self, upstream: Upstream, downstream: Downstream, terms: Terms) -> None:
         self.terms = terms
@@ -109,6 +109,7 @@ class Subscription:
         """No more will come: it was cancelled, or the stream ended."""
         self.turn = 0  # the ledger's
         self.level = 0  # outstanding, plus delivered and not yet handled; counted with automatic demand only
+        self.deliver = downstream.deliver  # for the toolkit: hands events to the consumer
         self._upstream = upstream
         self._downstream = downstream
         self._max = 0
@@ -210,10 +211,6 @@ class Subscription:
         self._upstream.subscribe(self)
         if not self.manual:
             self.replenish()
-
-    def deliver(self, events: list[Any]) -> None:
-        """For the toolkit: hands events to the consumer."""
-        self._downstream.deliver(self, events)
 
     def finish(self) -> None:
         """For the toolkit: the producer has nothing more."""

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from inspect import isawaitable
+from types import CoroutineType
 from typing import Any
 
+from genstage.dispatchers import Dispatcher
 from genstage.errors import AnswerError
 from genstage.inbox import Inbox
 from genstage.subscription import Subscription
@@ -25,13 +27,13 @@ class Handling:
     Attributes:
         handle: The stage's handler: gets an event or a list; may return an awaitable.
         emit: For producer-consumers: where results go, before demand returns. None for consumers, which have no results.
-        ready: For producer-consumers: whether anybody downstream wants results; nothing is begun before. None: always.
+        gate: For producer-consumers: nothing is begun before somebody wants results of this dispatcher. None: always.
         done: Called once, when the stage has finished what it had to and all its workers have gone.
     """
 
     handle: Callable[[Any], Any]
     emit: Callable[[Any], None] | None
-    ready: Callable[[], bool] | None
+    gate: Dispatcher | None
     done: Callable[[], None]
 
 
@@ -59,6 +61,7 @@ class Inlet:
         self._lone_ends = False
         self._done = False
         self._idle: list[asyncio.Future[None]] = []
+        self._coming = 0  # workers that were woken or made, and have not looked into the inbox yet
         self._gone: asyncio.Future[None] | None = None
         self._handling = handling
         self._spawn = spawn
@@ -129,8 +132,9 @@ class Inlet:
             self.stir()
 
     def stir(self) -> None:
-        """There is something to do: wakes or makes a worker, if one may be had."""
-        if not self._wake() and len(self.tasks) < self.limit:
+        """There may be something to do: wakes or makes a worker, if one may be had and not enough are coming."""
+        if self.inbox.waiting > self._coming and not self._wake() and len(self.tasks) < self.limit:
+            self._coming += 1
             task = self._spawn(self._work())
             self.tasks.add(task)
             task.add_done_callback(self._reap)
@@ -139,25 +143,31 @@ class Inlet:
         while self._idle:
             sleeper = self._idle.pop()
             if not sleeper.done():
+                self._coming += 1
                 sleeper.set_result(None)
                 return True
         return False
 
     async def _work(self) -> None:
-        inbox, handle, ready, emit = self.inbox, self._handling.handle, self._handling.ready, self._handling.emit
+        inbox, handle, gate, emit = self.inbox, self._handling.handle, self._handling.gate, self._handling.emit
+        new_future = asyncio.get_running_loop().create_future
+        self._coming -= 1
         while len(self.tasks) <= self.limit:
-            job = inbox.take() if ready is None or ready() else None
+            job = inbox.take() if gate is None or gate.wanted > 0 else None
             if job is None:
                 if self.closing and not inbox.waiting:
                     break
-                await self._sleep()
+                sleeper = new_future()
+                self._idle.append(sleeper)
+                await sleeper
+                self._coming -= 1
                 continue
             edge, payload, count = job
             self.busy += 1
             self.in_flight += count
             try:
                 result = handle(payload)
-                if result is not None and type(result) is not list and isawaitable(result):
+                if result is not None and type(result) is not list and (type(result) is CoroutineType or isawaitable(result)):
                     if inbox.waiting:
                         self._stir_two()
                     result = await result
@@ -175,11 +185,7 @@ class Inlet:
         task = asyncio.current_task()
         if task is not None:
             self.tasks.discard(task)  # at once, so that a second one does not find itself surplus too
-
-    async def _sleep(self) -> None:
-        sleeper = asyncio.get_running_loop().create_future()
-        self._idle.append(sleeper)
-        await sleeper
+        self.stir()  # whoever counted on this one
 
     def _stir_two(self) -> None:
         """The caller is about to wait while work is left: two more make all of n workers busy in log n steps."""

@@ -44,25 +44,25 @@ class DemandDispatcher(Dispatcher):
 
     def cancel(self, edge: Subscription) -> Discards:
         """Forgets a consumer; what is buffered stays for the others, or for those to come."""
+        self.wanted -= edge.outstanding
         self._ledger.remove(edge)
         return []
 
     def ask(self, edge: Subscription, count: int) -> Deliveries:
         """Adds demand; the buffer is served first."""
         self._ledger.ask(edge, count)
+        self.wanted += count
         if not self._buffer:
             return []
-        take = min(self._ledger.total, len(self._buffer))
+        take = min(self.wanted, len(self._buffer))
+        self.wanted -= take
         return self._ledger.split([self._buffer.popleft() for _ in range(take)])
 
     def retract(self, edge: Subscription, count: int) -> int:
         """Takes demand back."""
-        return self._ledger.retract(edge, count)
-
-    @property
-    def wanted(self) -> int:
-        """How many events are outstanding in all."""
-        return self._ledger.total
+        taken = self._ledger.retract(edge, count)
+        self.wanted -= taken
+        return taken
 
     @property
     def buffered(self) -> int:
@@ -72,27 +72,29 @@ class DemandDispatcher(Dispatcher):
     @property
     def pending(self) -> int:
         """How much of what the running ``handle_demand`` was told is not wanted any more."""
-        return max(0, self._told - self._ledger.total)
+        return max(0, self._told - self.wanted)
 
     def tell(self) -> int:
         """How many events are outstanding."""
-        self._told = self._ledger.total
+        self._told = self.wanted
         return self._told
 
     def dispatch(self, answer: Any, *, bounded: bool) -> Dispatched:
         """Shares a list out; what is beyond the demand is buffered."""
         events = answer if type(answer) is list else _as_list(answer)
         told, self._told = self._told, 0
-        length, wanted = len(events), self._ledger.total
+        length, wanted = len(events), self.wanted
         if length <= wanted:
-            return Dispatched(length, self._ledger.split(events) if length else [])
+            self.wanted = wanted - length
+            return length, self._ledger.split(events) if length else [], []
         if bounded and length > max(told, wanted) + self.buffer_size - len(self._buffer):
             raise ExcessError(
                 f"handle_demand returned {length} events where {told} were asked for, and the buffer of {self.buffer_size} "
                 f"holds {len(self._buffer)}; return at most what is asked, or give DemandDispatcher a greater buffer_size"
             )
         self._buffer.extend(events[wanted:])
-        return Dispatched(length, self._ledger.split(events[:wanted]) if wanted else [])
+        self.wanted = 0
+        return length, self._ledger.split(events[:wanted]) if wanted else [], []
 
     def holds(self, edge: Subscription) -> bool:  # noqa: ARG002 - the buffer belongs to all
         """Whether anything is buffered."""

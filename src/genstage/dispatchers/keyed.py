@@ -43,7 +43,6 @@ class KeyedDispatcher(Dispatcher):
         self._keys: dict[Hashable, _Key] = {}
         self._demand: dict[Hashable, int] = {}  # of the keys that have some
         self._told: Mapping[Hashable, int] = {}
-        self._wanted = 0
         self._buffered = 0
 
     def fresh(self) -> KeyedDispatcher:
@@ -62,7 +61,7 @@ class KeyedDispatcher(Dispatcher):
     def cancel(self, edge: Subscription) -> Discards:
         """Forgets a consumer, and with the last one the key and what was held for it."""
         entry = self._keys[edge.key]
-        self._wanted -= edge.outstanding
+        self.wanted -= edge.outstanding
         entry.ledger.remove(edge)
         self._note(edge.key, entry)
         if len(entry.ledger):
@@ -75,13 +74,13 @@ class KeyedDispatcher(Dispatcher):
         """Adds demand; what is held for the key is served first."""
         entry = self._keys[edge.key]
         entry.ledger.ask(edge, count)
-        self._wanted += count
+        self.wanted += count
         deliveries: Deliveries = []
         if entry.held:
             take = min(entry.ledger.total, len(entry.held))
             deliveries = entry.ledger.split(entry.held[:take])
             del entry.held[:take]
-            self._wanted -= take
+            self.wanted -= take
             self._buffered -= take
         self._note(edge.key, entry)
         return deliveries
@@ -90,14 +89,9 @@ class KeyedDispatcher(Dispatcher):
         """Takes demand back."""
         entry = self._keys[edge.key]
         taken = entry.ledger.retract(edge, count)
-        self._wanted -= taken
+        self.wanted -= taken
         self._note(edge.key, entry)
         return taken
-
-    @property
-    def wanted(self) -> int:
-        """How many events are outstanding, of all keys together."""
-        return self._wanted
 
     @property
     def buffered(self) -> int:
@@ -116,23 +110,25 @@ class KeyedDispatcher(Dispatcher):
                 f"the handler returned {type(answer).__name__}; with a KeyedDispatcher it must return a mapping of key to list"
             )
         told, self._told = self._told, {}
-        result = Dispatched()
+        count = 0
+        deliveries: Deliveries = []
+        discards: Discards = []
         for key, some in answer.items():
             events = some if type(some) is list else list(some)
             if not events:
                 continue
-            result.count += len(events)
+            count += len(events)
             entry = self._keys.get(key)
             if entry is not None:
-                result.deliveries += self._share(key, entry, events, told.get(key, 0) if bounded else len(events))
+                deliveries += self._share(key, entry, events, told.get(key, 0) if bounded else len(events))
             elif key in told or not bounded:
-                result.discards.append((key, events))
+                discards.append((key, events))
             else:
                 raise UnknownKeyError(
                     f"handle_demand returned {len(events)} events for the key {key!r}, to which nobody subscribes; "
                     "return only keys that it was asked for"
                 )
-        return result
+        return count, deliveries, discards
 
     def holds(self, edge: Subscription) -> bool:
         """Whether anything is held for its key."""
@@ -154,7 +150,7 @@ class KeyedDispatcher(Dispatcher):
         length, wanted = len(events), ledger.total
         if length <= wanted:
             deliveries = ledger.split(events)
-            self._wanted -= length
+            self.wanted -= length
         elif length > max(told, wanted) + self.buffer_size - len(entry.held):
             raise ExcessError(
                 f"handle_demand returned {length} events for the key {key!r} where {told} were asked for; "
@@ -163,7 +159,7 @@ class KeyedDispatcher(Dispatcher):
         else:
             deliveries = ledger.split(events[:wanted]) if wanted else []
             entry.held += events[wanted:]
-            self._wanted -= wanted
+            self.wanted -= wanted
             self._buffered += length - wanted
         self._note(key, entry)
         return deliveries

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable
-from dataclasses import dataclass, field
 from typing import Any
 
 from genstage.subscription import Subscription
@@ -17,19 +16,8 @@ Discards = list[tuple[Hashable, list[Any]]]
 """Events that nobody will get: their key (None where there are no keys) and themselves."""
 
 
-@dataclass(slots=True)
-class Dispatched:
-    """What becomes of the events that a handler returned.
-
-    Attributes:
-        count: How many it returned.
-        deliveries: Who gets which.
-        discards: What nobody wants any more.
-    """
-
-    count: int = 0
-    deliveries: Deliveries = field(default_factory=list)
-    discards: Discards = field(default_factory=list)
+Dispatched = tuple[int, Deliveries, Discards]
+"""What becomes of the events that a handler returned: how many it returned, who gets which, what nobody wants any more."""
 
 
 class Dispatcher(ABC):
@@ -38,6 +26,9 @@ class Dispatcher(ABC):
     What it must hold: a subscription gets at most its ``outstanding``; events keep their order; while a subscription has demand,
     no event that it could get is buffered.
     """
+
+    wanted: int = 0
+    """How many events are outstanding in all. Kept by the dispatcher; a plain attribute, since every step of every stage looks at it."""
 
     @abstractmethod
     def fresh(self) -> Dispatcher:
@@ -62,11 +53,6 @@ class Dispatcher(ABC):
     @abstractmethod
     def retract(self, edge: Subscription, count: int) -> int:
         """Takes back at most so much demand; returns how much it was."""
-
-    @property
-    @abstractmethod
-    def wanted(self) -> int:
-        """How many events are outstanding in all."""
 
     @property
     @abstractmethod
