@@ -14,11 +14,11 @@ from archiver.database.sqlite.reading import HEADS
 from archiver.lifecycle import DeliveryState
 from archiver.model import ConnectionState, Kind, Millis, Receipt
 
-__all__ = ["page", "read_counters", "retry"]
+__all__ = ["OLDEST", "page", "read_counters", "retry"]
 
 # Deliveries that were never put off stand in ``deliveries_waiting`` by their birth: the first of each lane and priority is the oldest.
 # The others stand in ``deliveries_deferred`` by their item. So the oldest of a lane is one of a few heads; nothing is scanned.
-_OLDEST = f"""
+OLDEST = f"""
 WITH RECURSIVE {HEADS},
 deferred (lane, item_id) AS (
     SELECT * FROM (
@@ -48,7 +48,7 @@ _FAILED = (DeliveryState.REJECTED, DeliveryState.GONE)
 
 def read_counters(core: sa.Connection) -> list[LaneCounters]:
     """Every lane's numbers, by customer's name and lane."""
-    oldest = {row[0]: row[1] for row in core.exec_driver_sql(_OLDEST)}
+    oldest = {row[0]: row[1] for row in core.exec_driver_sql(OLDEST)}
     query = (
         sa.select(lane_counters, customers.c.name, connections.c.adapter, connections.c.state, connections.c.reason)
         .add_columns(connections.c.throttled_until)
