@@ -68,10 +68,8 @@ class Appends:
             begin += len(some)
 
     def _fit(self, entries: list[Entry], begin: int) -> int:
-        """How many of the entries from ``begin`` on go into one call; shared out evenly, so that no call goes for a few left over."""
-        most = max(1, self.arg_bytes // _ENTRY_BYTES)
-        left = len(entries) - begin
-        most = -(-left // -(-left // most))
+        """How many of the entries from ``begin`` on go into one call."""
+        most = min(len(entries) - begin, max(1, self.arg_bytes // _ENTRY_BYTES))
         size = 0
         for count in range(most):
             size += entries[begin + count].size
@@ -94,10 +92,10 @@ class Appends:
         return True
 
     async def _append(self, entries: list[Entry]) -> None:
-        session_ids = await self._sessions.take(len(entries))
+        sessions = await self._sessions.take(len(entries))
         arg = ",".join(
-            f'{{"cursor":{{"session_id":"{session_id}","offset":0}},"length":{entry.size},"close":true}}'
-            for session_id, entry in zip(session_ids, entries, strict=True)
+            f'{{"cursor":{{"session_id":"{session.id}","offset":0}},"length":{entry.size},"close":true}}'
+            for session, entry in zip(sessions, entries, strict=True)
         )
         pieces = [entry.upload.data or b"" for entry in entries]
         request = Request(
@@ -106,13 +104,13 @@ class Appends:
         try:
             result: AppendBatchResult = await self._api.call(request, lambda answer: decode(answer, _BATCH))
         except (DestinationError, TooLargeError, UnavailableError):
-            self._sessions.give_back(session_ids)  # refused as a whole: they are still empty
+            self._sessions.give_back(sessions)  # refused as a whole: they are still empty
             raise
         if len(result.entries) != len(entries):
             raise TransientError("Dropbox answered for another number of files than were sent")
-        for entry, session_id, end in zip(entries, session_ids, result.entries, strict=True):
+        for entry, session, end in zip(entries, sessions, result.entries, strict=True):
             if isinstance(end, Success):
-                entry.session_id = session_id
+                entry.session_id = session.id
             else:
                 entry.error = union_error(end.failure, _ROUTE)
                 if isinstance(entry.error, NotThereError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import NamedTuple
 
 import msgspec
 
@@ -13,7 +14,7 @@ from archiver.destinations.port import CallKind
 from archiver.errors import TransientError
 from genstage.clock import Clock
 
-__all__ = ["SESSION_SECONDS", "KeptSessions", "SessionPool"]
+__all__ = ["SESSION_SECONDS", "KeptSessions", "OpenSession", "SessionPool"]
 
 SESSION_SECONDS = 6 * 24 * 3600.0
 """For how long a session is trusted; Dropbox says seven days."""
@@ -22,6 +23,13 @@ _MOST = 1000  # per start_batch
 _BUSY_SECONDS = 60.0  # a lane that needs sessions again so soon is given twice as many
 _KEPT_MOST = 2000
 _RESULT = msgspec.json.Decoder(StartBatchResult)
+
+
+class OpenSession(NamedTuple):
+    """A session without bytes, and when it was asked for."""
+
+    id: str
+    asked_at: float
 
 
 class SessionPool:
@@ -39,14 +47,14 @@ class SessionPool:
     def __init__(self, api: Api, clock: Clock) -> None:
         self._api = api
         self._clock = clock
-        self._open: deque[tuple[str, float]] = deque()
+        self._open: deque[OpenSession] = deque()
         self._one = asyncio.Lock()
         self._wanted = 0
         self._asked = 0
         self._asked_at = float("-inf")
 
-    async def take(self, number: int) -> list[str]:
-        """So many session ids, each for one file.
+    async def take(self, number: int) -> list[OpenSession]:
+        """So many sessions, each for one file.
 
         Raises:
             ArchiverError: `start_batch` was refused; nothing was taken.
@@ -60,12 +68,11 @@ class SessionPool:
                         await self._refill()
             finally:
                 self._wanted -= number
-        return [self._open.popleft()[0] for _ in range(number)]
+        return [self._open.popleft() for _ in range(number)]
 
-    def give_back(self, session_ids: list[str]) -> None:
+    def give_back(self, sessions: list[OpenSession]) -> None:
         """Takes back sessions that are still empty, because the call that would have filled them was refused."""
-        now = self._clock.time()
-        self._open.extendleft((session_id, now) for session_id in reversed(session_ids))
+        self._open.extendleft(reversed(sessions))  # the oldest stay first
 
     def forget(self) -> None:
         """Dropbox does not know one of them: the others are not trusted either."""
@@ -85,11 +92,11 @@ class SessionPool:
         if not result.session_ids:
             raise TransientError("Dropbox gave no upload sessions")
         now = self._clock.time()
-        self._open.extend((session_id, now) for session_id in result.session_ids)
+        self._open.extend(OpenSession(session_id, now) for session_id in result.session_ids)
 
     def _forget_old(self) -> None:
         oldest = self._clock.time() - SESSION_SECONDS
-        while self._open and self._open[0][1] < oldest:
+        while self._open and self._open[0].asked_at <= oldest:
             self._open.popleft()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -24,10 +25,13 @@ class RecordedPace(Unpaced):
 
     def __init__(self) -> None:
         self.calls: list[tuple[CallKind, int, ArchiverError | None]] = []
+        self.committing = asyncio.Event()
 
     @asynccontextmanager
     async def call(self, kind: CallKind, items: int = 1) -> AsyncIterator[None]:
         """Lets the call through and writes down what left its block."""
+        if kind is CallKind.COMMIT:
+            self.committing.set()
         try:
             yield
         except ArchiverError as error:

@@ -1,0 +1,169 @@
+"""One big file: lost answers, saved sessions, and what is held in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import tracemalloc
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from archiver.destinations.conformance import put, receipt_of, streamed
+from archiver.destinations.port import Upload
+from archiver.model import Session
+from archiver.outcome import Deferred, Throttled, Unavailable
+
+MIB = 1024 * 1024
+DATA = b"".join(hashlib.sha256(bytes([number])).digest() * (MIB // 32) for number in range(6)) + b"tail"
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(cut_up: Callable[[int], None]) -> None:
+    """Chunks of 2 MiB."""
+    cut_up(2 * MIB)
+
+
+async def test_the_calls_of_a_stream(box: Any) -> None:
+    """A session, a chunk per call, the last one closes; saved after each."""
+    saved: list[Session] = []
+    outcome = (await put(box.open(), [streamed(1, DATA, save_session=saved.append)]))[1]
+    receipt_of(outcome, DATA)
+    assert box.record.calls == {
+        "files/upload_session/start": 1,
+        "files/upload_session/append_v2": 4,
+        "files/upload_session/finish_batch_v2": 1,
+    }
+    assert [session.offset for session in saved] == [2 * MIB, 4 * MIB, 6 * MIB, len(DATA)]
+
+
+@pytest.mark.parametrize("size", [0, 1, 2 * MIB])
+async def test_a_stream_of_one_chunk_is_one_call(box: Any, size: int) -> None:
+    """It is begun and closed with its bytes."""
+    receipt_of((await put(box.open(), [streamed(1, DATA[:size])]))[1], DATA[:size])
+    assert box.record.calls == {"files/upload_session/start": 1, "files/upload_session/finish_batch_v2": 1}
+
+
+@pytest.mark.parametrize("nth", [1, 2, 4])
+async def test_a_chunk_that_landed_is_not_stored_again(box: Any, nth: int) -> None:
+    """The answer to a chunk is lost, the next try learns where Dropbox stands and goes on there: one chunk travels twice, at most."""
+    destination = box.open()
+    saved: list[Session] = []
+    box.fault("lose_answer", "*/append_v2", nth=nth)
+    first = (await put(destination, [streamed(1, DATA, save_session=saved.append)]))[1]
+    assert isinstance(first, Deferred)
+    second = (await put(destination, [streamed(1, DATA, session=first.session, save_session=saved.append)]))[1]
+    receipt_of(second, DATA)
+    assert box.record.received_bytes <= len(DATA) + 2 * MIB
+    assert box.calls("start") == 1
+    assert len(box.stored()) == 1
+
+
+async def test_a_session_that_stands_behind(box: Any) -> None:
+    """Dropbox has less than we believed: the next try goes on where it really stands."""
+    destination = box.open()
+    box.fault("lose_answer", "*/append_v2", nth=2)
+    first = (await put(destination, [streamed(1, DATA)]))[1]
+    wrong = Session(id=first.session.id, offset=6 * MIB, started_at=first.session.started_at)
+    second = (await put(destination, [streamed(1, DATA, session=wrong)]))[1]
+    assert isinstance(second, Deferred)
+    assert second.session.offset == 4 * MIB
+    receipt_of((await put(destination, [streamed(1, DATA, session=second.session)]))[1], DATA)
+
+
+async def test_a_refused_chunk_keeps_its_session(box: Any) -> None:
+    """A 429 in the middle costs nothing that was sent before."""
+    destination = box.open()
+    box.refuse(429, "", "*/append_v2", nth=3, headers={"Retry-After": "15"})
+    first = (await put(destination, [streamed(1, DATA)]))[1]
+    assert isinstance(first, Throttled)
+    assert (first.retry_after, first.session.offset) == (15, 4 * MIB)
+    receipt_of((await put(destination, [streamed(1, DATA, session=first.session)]))[1], DATA)
+    assert box.record.received_bytes == len(DATA)
+
+
+async def test_a_refused_commit_keeps_its_session(box: Any) -> None:
+    """Everything is there: the next try only commits."""
+    destination = box.open()
+    box.refuse(429, "", "*/finish_batch_v2")
+    first = (await put(destination, [streamed(1, DATA)]))[1]
+    assert first.session.offset == len(DATA)
+    receipt_of((await put(destination, [streamed(1, DATA, session=first.session)]))[1], DATA)
+    assert box.record.received_bytes == len(DATA)
+    assert box.calls("append_v2") == 4
+
+
+async def test_a_dropbox_that_went_away_keeps_its_session(box: Any) -> None:
+    """No connection in the middle of a file: the session waits."""
+    destination = box.open()
+
+    async def stream(offset: int) -> AsyncIterator[bytes]:
+        for start in range(offset, len(DATA), MIB):
+            if start == 4 * MIB:
+                await box.sandbox.close()
+            yield DATA[start : start + MIB]
+
+    upload = Upload(delivery=streamed(1, DATA).delivery, stream=stream)
+    outcome = (await put(destination, [upload]))[1]
+    assert isinstance(outcome, (Unavailable, Deferred))
+    assert outcome.session.offset == 2 * MIB
+
+
+async def test_a_session_of_last_week(box: Any) -> None:
+    """It is not even tried."""
+    session = Session(id="pid_upload_session:old", offset=2 * MIB, started_at=1)
+    receipt_of((await put(box.open(), [streamed(1, DATA, session=session)]))[1], DATA)
+    assert box.calls("append_v2") == 4
+
+
+async def test_an_expired_token_in_the_middle(box: Any) -> None:
+    """The same session goes on with the new token."""
+    destination = box.open_linked()
+    box.fault("expire_token", "*/append_v2", nth=3)
+    receipt_of((await put(destination, [streamed(1, DATA)]))[1], DATA)
+    assert box.calls("start") == 1
+    assert box.record.received_bytes == len(DATA)
+
+
+async def test_damaged_bytes_never_become_a_file(box: Any) -> None:
+    """What does not have its hash at the commit does not become visible, and the next try begins anew."""
+    destination = box.open()
+    box.fault("fail_entries", "*/finish_batch_v2", tag="content_hash_mismatch")
+    first = (await put(destination, [streamed(1, DATA)]))[1]
+    assert isinstance(first, Deferred)
+    assert first.reason == "IntegrityError"
+    assert first.session is None
+    assert box.stored() == {}
+    receipt_of((await put(destination, [streamed(1, DATA)]))[1], DATA)
+
+
+async def test_a_source_that_changed(box: Any) -> None:
+    """Fewer bytes than were sent before, or another hash than declared: nothing is committed."""
+    destination = box.open()
+    box.refuse(429, "", "*/append_v2", nth=3)
+    first = (await put(destination, [streamed(1, DATA)]))[1]
+    second = (await put(destination, [streamed(1, DATA[:MIB], session=first.session)]))[1]
+    assert second.reason == "SourceChangedError"
+    assert box.stored() == {}
+
+
+async def test_memory_does_not_grow_with_the_file(box: Any, cut_up: Callable[[int], None]) -> None:
+    """Forty mebibytes pass through less than ten, with chunks of two."""
+    cut_up(2 * MIB)
+    piece = bytes(MIB)
+
+    async def stream(offset: int) -> AsyncIterator[bytes]:
+        for _ in range(offset, 40 * MIB, MIB):
+            yield bytes(piece)
+
+    box.sandbox.world.faults.clear()
+    upload = Upload(delivery=streamed(1, b"").delivery, stream=stream)
+    destination = box.open()
+    tracemalloc.start()
+    try:
+        outcome = (await put(destination, [upload]))[1]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert outcome.receipt.size == 40 * MIB
+    assert peak < 12 * MIB  # the sandbox is in this process too
