@@ -20,7 +20,7 @@ class Fetcher(Producer[Delivery], dispatcher=KeyedDispatcher()):
         database: Read, never written.
         lanes: The lanes that are awake, by id.
         clock: Time.
-        went_dry: Told when everything due of a lane was read.
+        went_dry: Told when everything due of a lane was read, and how many of what it asked for are on their way to it.
 
     Attributes:
         reads: How often the database was read.
@@ -28,7 +28,7 @@ class Fetcher(Producer[Delivery], dispatcher=KeyedDispatcher()):
 
     poll_interval = None  # a dry lane has no demand; hints, timers and the sweep wake it
 
-    def __init__(self, database: Database, lanes: Mapping[LaneId, Lane], clock: Clock, went_dry: Callable[[Lane], None]) -> None:
+    def __init__(self, database: Database, lanes: Mapping[LaneId, Lane], clock: Clock, went_dry: Callable[[Lane, int], None]) -> None:
         self._database = database
         self._lanes = lanes
         self._clock = clock
@@ -51,5 +51,8 @@ class Fetcher(Producer[Delivery], dispatcher=KeyedDispatcher()):
             if fresh:
                 deliveries[lane_id] = fresh
             if lane.dry:
-                self._went_dry(lane)
+                self._went_dry(lane, len(fresh))
+            elif not fresh and lane.asked:
+                # A hint or a settlement came while the read was under way: what it found says nothing about what there is.
+                self.wake()
         return deliveries

@@ -45,6 +45,8 @@ class Lane:
         "_held_bytes",
         "_item_bytes",
         "_place",
+        "_reading",
+        "_settled_meanwhile",
         "_unsettled",
         "archived",
         "closed_until",
@@ -83,6 +85,8 @@ class Lane:
         self._item_bytes = float(_FIRST_GUESS_BYTES)
         self._place: Place | None = None
         self._again = False
+        self._reading = False
+        self._settled_meanwhile: set[int] = set()
         self.closed_until = 0.0
         self.failures = 0
         self.stopping = False
@@ -158,6 +162,8 @@ class Lane:
     def want(self, demand: int) -> Want:
         """The lane's part of a read. A pass from the beginning meets what is in flight again, so it reads that much further."""
         self._again = False
+        self._reading = True
+        self._settled_meanwhile.clear()
         if self._place is None:
             return Want(demand + len(self.in_flight))
         return Want(demand, self._place)
@@ -167,7 +173,10 @@ class Lane:
 
         Demand may have been taken back while the read was under way (a 429), so no more is taken than is still asked.
         """
-        unknown = [delivery for delivery in found if delivery.id not in self.in_flight]
+        self._reading = False
+        # A read may show what the database was before a settlement that has ended by now.
+        known = self.in_flight.keys() | self._settled_meanwhile
+        unknown = [delivery for delivery in found if delivery.id not in known]
         fresh = unknown[: min(demand, self.asked)]
         if self._again:
             self._place = None  # something came back or came new meanwhile: it may stand before what was read
@@ -205,6 +214,8 @@ class Lane:
 
     def settled(self, delivery_id: int) -> None:
         """The database has what became of it."""
+        if self._reading:
+            self._settled_meanwhile.add(delivery_id)
         self._unsettled.discard(delivery_id)
         self._held_bytes -= self.in_flight.pop(delivery_id, 0)
 

@@ -122,9 +122,10 @@ class Lanes:
                 if subscription is not None:
                     subscription.ask(count)
 
-    def went_dry(self, lane: Lane) -> None:
-        """Everything due of the lane was read: it takes its demand back, and is quiet until there is more."""
-        _retract(lane)
+    def went_dry(self, lane: Lane, coming: int) -> None:
+        """Everything due of the lane was read: it takes back the demand that is not met by what is coming, until there is more."""
+        if lane.subscription is not None:
+            lane.subscription.retract(max(0, lane.asked - coming))
         self.schedule()
 
     # -- what settlement and gates tell (LaneControl) -------------------------------------------------------------------------------

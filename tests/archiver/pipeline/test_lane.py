@@ -13,7 +13,7 @@ from archiver.pipeline.gate import Gate
 from archiver.pipeline.lane import Lane
 from archiver.pipeline.pacer import Pacer
 from genstage import Subscription
-from genstage.testing import VirtualClock
+from genstage.clock import SystemClock
 
 FEATURES = Features(batch_items=10, batch_bytes=1000, whole_bytes=400)
 
@@ -32,7 +32,7 @@ def delivery(number: int, size: int | None = 100, ready_at: int = 0, priority: i
 
 @pytest.fixture
 def lane() -> Lane:
-    clock = VirtualClock()
+    clock = SystemClock()
     customer = Customer(id=1, name="acme", path_template="/{id}", created_at=0)
     connection = Connection(id=7, customer_id=1, role=Role.DESTINATION, adapter="memory")
     gate = Gate(Pacer(clock.time()), clock)
