@@ -42,7 +42,8 @@ class Rounds:
         """Waits until there is something to walk for. None: the folder was to be looked at only once, and was."""
         now = time.monotonic()
         if not self._thorough_at:
-            return self._rescan(now)
+            steps, whole = self._rescan(now)
+            return steps, whole and self._watch is not None
         return await self._last(now) if self._watch is None else await self._watched(now, self._watch)
 
     async def _last(self, now: float) -> Walk | None:

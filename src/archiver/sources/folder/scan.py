@@ -34,19 +34,23 @@ class Scanner:
     """One watch's view of a folder. Every walk can be stopped after any step, and gone on with later.
 
     Attributes:
-        ignored: Why files were left out in the last thorough walk, and how many.
         truncated: The last walk could not list every directory.
     """
 
     def __init__(self, settings: FolderSettings) -> None:
-        self.ignored: Mapping[Reason, int] = {}
         self.truncated = False
         self._prefix = settings.root.rstrip("/") + "/"
         self._candidates = Candidates(settings)
         self._seen = Seen()
         self._next_seen: Seen | None = None
         self._directories: dict[str, int] = {}
-        self._counting: Counter[Reason] = Counter()
+        self._left_out: Counter[Reason] = Counter()
+        self._counting = False
+
+    @property
+    def ignored(self) -> Mapping[Reason, int]:
+        """Why files were left out since the last thorough walk began, and how many."""
+        return dict(self._left_out)
 
     @property
     def waiting(self) -> bool:
@@ -61,14 +65,14 @@ class Scanner:
         Raises:
             UnavailableError: The folder itself is not there.
         """
-        self._counting = Counter()
+        self._left_out = Counter()
+        self._counting = True
         self._next_seen = Seen()
         self._directories = {}
         self.truncated = False
         yield from self._walk([_HERE])
         # What was deleted is forgotten with the old memory.
         self._seen, self._next_seen = self._next_seen, None
-        self.ignored = dict(self._counting)
 
     def changes(self) -> Steps:
         """Looks only into directories whose date has changed since they were listed.
@@ -77,6 +81,8 @@ class Scanner:
             UnavailableError: The folder itself is not there.
         """
         self.truncated = False
+        # Directories that are listed again would count the same files again.
+        self._counting = False
         for directory in list(self._directories):
             try:
                 changed = os.lstat(self._prefix + directory).st_mtime_ns != self._directories.get(directory)
@@ -88,6 +94,7 @@ class Scanner:
 
     def look(self, paths: Iterable[str]) -> Steps:
         """Looks at single paths, absolute ones, of which a watch said that something happened."""
+        self._counting = False
         for absolute in paths:
             path = absolute.removeprefix(self._prefix)
             if path == absolute or path.startswith(".") or "/." in path:
@@ -98,6 +105,7 @@ class Scanner:
 
     def recheck(self) -> Steps:
         """Looks again at the files that were not complete."""
+        self._counting = True
         for path in self._candidates.waiting():
             yield from self._look_at(path)
 
@@ -128,7 +136,7 @@ class Scanner:
         if directory == _HERE:
             raise UnavailableError(f"the folder cannot be listed: {os.strerror(error.errno or 0)}", hint="Is the share mounted?") from None
         if not isinstance(error, FileNotFoundError | NotADirectoryError):
-            self._counting[Reason.UNREADABLE_DIRECTORY] += 1
+            self._leave_out(Reason.UNREADABLE_DIRECTORY)
             self.truncated = True
 
     def _list(self, directory: str, found: list[str]) -> Steps:
@@ -138,7 +146,7 @@ class Scanner:
         with os.scandir(self._prefix + directory) as entries:
             for entry in entries:
                 if entry.name.startswith("."):
-                    self._counting[Reason.HIDDEN] += 1
+                    self._leave_out(Reason.HIDDEN)
                 elif entry.is_dir(follow_symlinks=False):
                     found.append(prefix + entry.name)
                 else:
@@ -167,13 +175,17 @@ class Scanner:
         if verdict is None:
             return None
         if isinstance(verdict, Reason):
-            self._counting[verdict] += 1
+            self._leave_out(verdict)
             return None
         known = fingerprint(path)
         self._seen.add(known)
         if self._next_seen is not None:
             self._next_seen.add(known)
         return verdict
+
+    def _leave_out(self, reason: Reason) -> None:
+        if self._counting:
+            self._left_out[reason] += 1
 
 
 def take(steps: Steps, limit: int, seconds: float) -> tuple[list[Discovery], bool]:

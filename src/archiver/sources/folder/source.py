@@ -55,7 +55,7 @@ class FolderSource:
 
     @property
     def ignored(self) -> Mapping[Reason, int]:
-        """Why files were left out in the last thorough walk, and how many."""
+        """Why files were left out since the last thorough walk began, and how many."""
         return self._ignored
 
     # -- finding ------------------------------------------------------------------------------------------------------------------------
@@ -77,9 +77,12 @@ class FolderSource:
                 ended = False
                 while not ended:
                     found, ended = await self._page(steps)
+                    self._ignored = scanner.ignored
                     if found or (ended and whole):
-                        self._ignored = scanner.ignored
                         yield Page(discoveries=found, cursor="", complete=ended and whole and not scanner.truncated)
+            if not self._closed:
+                # Looked at only once, and what was still being written has had its time.
+                yield Page(discoveries=[], cursor="", complete=not scanner.truncated)
         finally:
             if watch is not None:
                 watch.stop()

@@ -11,7 +11,12 @@ __all__ = ["Watch"]
 
 _STEP_MS = 50
 """How long the notifier gathers events before it tells of them, and how often it looks whether it should stop."""
+_IDLE_MS = 250
+"""When nothing has happened for so long, the watch is known to have begun."""
+_RETRY_SECONDS = 30.0
+"""Between two tries to watch a folder that could not be watched."""
 _MOST_PATHS = 10_000
+"""More is not kept: a rescan finds them."""
 
 
 class Watch:
@@ -52,26 +57,40 @@ class Watch:
         self.changed.set()
 
     def _listen(self) -> None:
+        lenient = False
+        while not self._stop.is_set():
+            try:
+                self._hear_until_stopped(lenient=lenient)
+            except PermissionError as error:
+                # Leaving out what may not be watched also leaves out other errors, so it is only done where it must be.
+                if lenient:
+                    self._fail(error)
+                lenient = True
+            except (OSError, RuntimeError) as error:
+                # Such as: no more watches allowed (fs.inotify.max_user_watches), the folder is gone, a name that is no Unicode text.
+                self._fail(error)
+
+    def _hear_until_stopped(self, *, lenient: bool) -> None:
         listening = False
-        try:
-            for changes in watchfiles.watch(
-                self._root,
-                watch_filter=None,
-                debounce=_STEP_MS,
-                step=_STEP_MS,
-                rust_timeout=1000,
-                yield_on_timeout=True,
-                stop_event=self._stop,
-                raise_interrupt=False,
-                ignore_permission_denied=True,
-            ):
-                paths = [path for change, path in changes if change is not watchfiles.Change.deleted]
-                if paths or not listening:
-                    self._tell(paths, rescan=not listening)
-                listening = True
-        except (OSError, RuntimeError) as error:
-            # Such as: no more watches allowed (fs.inotify.max_user_watches), or the folder is gone.
-            self._tell([], rescan=True, failed=str(error))
+        for changes in watchfiles.watch(
+            self._root,
+            watch_filter=None,
+            debounce=_STEP_MS,
+            step=_STEP_MS,
+            rust_timeout=_IDLE_MS,
+            yield_on_timeout=True,
+            stop_event=self._stop,
+            raise_interrupt=False,
+            ignore_permission_denied=lenient,
+        ):
+            paths = [path for change, path in changes if change is not watchfiles.Change.deleted]
+            if paths or not listening:
+                self._tell(paths, rescan=not listening)
+            listening = True
+
+    def _fail(self, error: Exception) -> None:
+        self._tell([], rescan=True, failed=str(error) or type(error).__name__)
+        self._stop.wait(_RETRY_SECONDS)
 
     def _tell(self, paths: list[str], *, rescan: bool, failed: str = "") -> None:
         try:
