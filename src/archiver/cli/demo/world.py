@@ -42,10 +42,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     quiet_customers: int = 20
     calls_per_second: float = 2.5
     lowered_calls_per_second: float = 1.25
-    burst: float = 4
-    retry_after: int = 1
-    lowered_from: float = 12.0
-    lowered_until: float = 20.0
+    burst: float = 5
+    retry_after: int = 2
+    lowered_from: float = 15.0
+    lowered_until: float = 25.0
     arriving_seconds: float = 30.0
     patience: float = 120.0
 
