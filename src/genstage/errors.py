@@ -1,12 +1,13 @@
 """What the toolkit itself raises; each text says what to do.
 
     GenStageError
-    ├── DefinitionError      a stage's class cannot work: no handler, two handlers
-    ├── SubscriptionError    terms that cannot work: min_demand >= max_demand, a key missing or too many
-    ├── AnswerError          a handler returned something of the wrong shape
-    │   ├── ExcessError      more than it was asked for, where no buffer may grow
-    │   └── UnknownKeyError  events for a key that it was not asked for
-    └── StateError           called at the wrong time: not started, already started, from its own handler
+    ├── DefinitionError        a stage's class cannot work: no handler, two handlers
+    ├── SubscriptionError      terms that cannot work: min_demand >= max_demand, a key missing or too many
+    ├── AnswerError            a handler returned something of the wrong shape
+    │   ├── ExcessError        more than it was asked for, where no buffer may grow
+    │   └── UnknownKeyError    events for a key that it was not asked for
+    ├── HandlerCancelledError  a handler was cut short by a cancellation that was not meant for it
+    └── StateError             called at the wrong time: not started, already started, from its own handler
 
 An exception of a handler is never wrapped in one of these: it comes out of the pipeline as it is.
 """
@@ -18,6 +19,7 @@ __all__ = [
     "DefinitionError",
     "ExcessError",
     "GenStageError",
+    "HandlerCancelledError",
     "StateError",
     "SubscriptionError",
     "UnknownKeyError",
@@ -46,6 +48,10 @@ class ExcessError(AnswerError):
 
 class UnknownKeyError(AnswerError):
     """A keyed handler returned events for a key that it was not asked for."""
+
+
+class HandlerCancelledError(GenStageError):
+    """A handler ended by a `CancelledError` that nobody sent to it."""
 
 
 class StateError(GenStageError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import repeat
 from typing import Any
 
 from genstage.errors import AnswerError
@@ -30,21 +31,67 @@ class _Segment:
 class Inbox(ABC):
     """Deliveries in the order of their arrival. A handler call never mixes subscriptions."""
 
-    __slots__ = ("_segments", "waiting")
+    __slots__ = ("waiting",)
 
     def __init__(self) -> None:
         self.waiting = 0
         """How many events wait."""
-        self._segments: deque[_Segment] = deque()
 
+    @abstractmethod
     def put(self, edge: Subscription, events: list[Any]) -> None:
         """Appends a delivery; never an empty one."""
-        self.waiting += len(events)
-        self._segments.append(_Segment(edge, events))
 
     @abstractmethod
     def take(self) -> Job | None:
         """The next handler call; None if nothing waits."""
+
+    @abstractmethod
+    def clear(self, *, only_manual: bool = False) -> list[Any]:
+        """Takes out everything, or what came over subscriptions with manual demand; returns the events in their order."""
+
+
+class SingleInbox(Inbox):
+    """For ``handle_event``: one event a call."""
+
+    __slots__ = ("_jobs",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._jobs: deque[Job] = deque()
+
+    def put(self, edge: Subscription, events: list[Any]) -> None:
+        """Appends a delivery, a job an event."""
+        self.waiting += len(events)
+        self._jobs.extend(zip(repeat(edge), events, repeat(1)))
+
+    def take(self) -> Job | None:
+        """The next event."""
+        if not self.waiting:
+            return None
+        self.waiting -= 1
+        return self._jobs.popleft()
+
+    def clear(self, *, only_manual: bool = False) -> list[Any]:
+        """Takes events out."""
+        gone = [event for edge, event, _ in self._jobs if edge.manual or not only_manual]
+        self._jobs = deque(job for job in self._jobs if only_manual and not job[0].manual)
+        self.waiting = len(self._jobs)
+        return gone
+
+
+class _Segments(Inbox):
+    """Keeps each delivery as the list that it is."""
+
+    __slots__ = ("_segments",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._segments: deque[_Segment] = deque()
+
+    def put(self, edge: Subscription, events: list[Any]) -> None:
+        """Appends a delivery."""
+        self.waiting += len(events)
+        self._segments.append(_Segment(edge, events))
 
     def clear(self, *, only_manual: bool = False) -> list[Any]:
         """Takes out everything, or what came over subscriptions with manual demand; returns the events in their order."""
@@ -60,26 +107,7 @@ class Inbox(ABC):
         return gone
 
 
-class SingleInbox(Inbox):
-    """For ``handle_event``: one event a call."""
-
-    __slots__ = ()
-
-    def take(self) -> Job | None:
-        """The next event."""
-        if not self.waiting:
-            return None
-        segment = self._segments[0]
-        position = segment.position
-        event = segment.events[position]
-        segment.position = position = position + 1
-        if position == len(segment.events):
-            self._segments.popleft()
-        self.waiting -= 1
-        return segment.edge, event, 1
-
-
-class SplitInbox(Inbox):
+class SplitInbox(_Segments):
     """For ``handle_events``, as GenStage splits: each delivery by itself, in lists of at most ``max_demand - min_demand``.
 
     With manual demand a delivery is not split.
@@ -106,7 +134,7 @@ class SplitInbox(Inbox):
         return edge, batch, count
 
 
-class CutInbox(Inbox):
+class CutInbox(_Segments):
     """For ``handle_events`` with a ``cut`` of the stage's own: what one subscription delivered gathers, whenever it came.
 
     Args:

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 from genstage.clock import Clock, SystemClock
-from genstage.errors import StateError, SubscriptionError
+from genstage.errors import HandlerCancelledError, StateError, SubscriptionError
 from genstage.stage import Giving, Post, Stage, Taking
 from genstage.stats import Stats, diagram_of, stats_of
 from genstage.subscription import TermOptions
@@ -81,7 +81,7 @@ class Pipeline:
             stage: A new instance, which the pipeline uses from now on.
             subscribe_to: What to subscribe it to at once; `Taking.subscribe` does it later and more than once.
             workers: How many handler calls may run at once; 1 if not given.
-            name: For stats and errors; the class's name with a number if not given.
+            name: For stats and errors, best a unique one; the class's name with a number if not given.
             terms: Of the subscription: ``key``, ``max_demand``, ``min_demand``, ``cancel``, ``demand``; see `Terms`.
 
         Returns:
@@ -101,7 +101,7 @@ class Pipeline:
         context = contextvars.copy_context()
 
         def spawn(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-            return self._group.create_task(work, name=stage.name, context=context.copy())
+            return self._group.create_task(_supervised(stage, work), name=stage.name, context=context.copy())
 
         stage.attach(Post(name or self._name_for(stage), spawn, lambda: self._forget(stage)))
         self._stages[stage] = None
@@ -212,3 +212,21 @@ class Pipeline:
         for stage in list(self._stages):
             stage.abort()
             self._forget(stage)
+
+
+async def _supervised(stage: Stage, work: Coroutine[Any, Any, None]) -> None:
+    """Runs a stage's work, and lets no failure pass for a cancellation.
+
+    A task group takes a task that ended by `asyncio.CancelledError` for one that was cancelled. If nobody cancelled it, a handler
+    awaited something that was cancelled elsewhere: an event is lost, and that must not go unnoticed.
+    """
+    try:
+        await work
+    except asyncio.CancelledError as stray:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise HandlerCancelledError(
+            f"a handler of {stage.name} ended by a CancelledError although nobody cancelled it: it awaited something that was "
+            "cancelled elsewhere; catch that where you await it"
+        ) from stray

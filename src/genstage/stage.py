@@ -184,7 +184,7 @@ class Taking(Stage):
         for edge in list(self.inlet.edges):
             if edge.manual:
                 edge.cancel()
-        self.inlet.inbox.clear(only_manual=True)
+        self.inlet.forget(only_manual=True)
         self.inlet.end_when_alone()
 
     def halt(self) -> list[Any]:

@@ -99,10 +99,12 @@ class Subscription:
     Everything that is asked for is delivered, taken back or still outstanding; nothing else happens to it.
     """
 
-    __slots__ = ("_downstream", "_max", "_min", "_upstream", "deliver", "level", "outstanding", "over", "terms", "turn")
+    __slots__ = ("_downstream", "_max", "_min", "_upstream", "deliver", "level", "manual", "outstanding", "over", "terms", "turn")
 
     def __init__(self, upstream: Upstream, downstream: Downstream, terms: Terms) -> None:
         self.terms = terms
+        self.manual = terms.demand == "manual"
+        """Whether `ask` is the user's business."""
         self.outstanding = 0
         """Asked for and not yet delivered."""
         self.over = False
@@ -130,11 +132,6 @@ class Subscription:
     def consumer(self) -> str:
         """The name of the stage that takes."""
         return self._downstream.name
-
-    @property
-    def manual(self) -> bool:
-        """Whether `ask` is the user's business."""
-        return self.terms.demand == "manual"
 
     @property
     def max_demand(self) -> int:

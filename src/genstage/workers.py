@@ -48,10 +48,8 @@ class Inlet:
         self.name = name
         self.inbox = inbox
         self.limit = 1
-        self.busy = 0
-        """Workers that are inside the handler."""
-        self.in_flight = 0
-        """Events that are inside the handler."""
+        self.delivered = 0
+        """Events that came, without those that were taken out again before they were begun."""
         self.handled = 0
         """Events whose handler has ended well."""
         self.edges: dict[Subscription, None] = {}
@@ -66,6 +64,16 @@ class Inlet:
         self._handling = handling
         self._spawn = spawn
 
+    @property
+    def busy(self) -> int:
+        """Workers that are inside the handler: all but those that sleep or are on their way."""
+        return len(self.tasks) - len(self._idle) - self._coming
+
+    @property
+    def in_flight(self) -> int:
+        """Events that are inside the handler."""
+        return self.delivered - self.inbox.waiting - self.handled
+
     def connect(self, edge: Subscription) -> None:
         """Takes in a subscription that is about to open."""
         self.edges[edge] = None
@@ -78,6 +86,7 @@ class Inlet:
 
     def deliver(self, edge: Subscription, events: list[Any]) -> None:
         """Takes events in."""
+        self.delivered += len(events)
         self.inbox.put(edge, events)
         self.stir()
 
@@ -104,10 +113,16 @@ class Inlet:
 
     def halt(self) -> list[Any]:
         """Ends all subscriptions; what was not begun is returned, what was begun is finished."""
-        rest = self.inbox.clear()
+        rest = self.forget()
         self.close()
-        self._look_for_the_end()
+        self._look_for_the_end()  # closed before, it may have ended with the last of what waited
         return rest
+
+    def forget(self, *, only_manual: bool = False) -> list[Any]:
+        """Takes out what was not begun: all of it, or what came by manual demand."""
+        gone = self.inbox.clear(only_manual=only_manual)
+        self.delivered -= len(gone)
+        return gone
 
     def abort(self) -> bool:
         """As `halt`, but running handlers are cancelled; returns whether there were any."""
@@ -163,40 +178,29 @@ class Inlet:
                 self._coming -= 1
                 continue
             edge, payload, count = job
-            self.busy += 1
-            self.in_flight += count
-            try:
-                result = handle(payload)
-                if result is not None and type(result) is not list and (type(result) is CoroutineType or isawaitable(result)):
-                    if inbox.waiting:
-                        self._stir_two()
-                    result = await result
-            finally:
-                self.busy -= 1
-                self.in_flight -= count
+            result = handle(payload)
+            kind = type(result)
+            if kind is CoroutineType or (result is not None and kind is not list and isawaitable(result)):
+                if inbox.waiting and (self._idle or len(self.tasks) < self.limit):
+                    self.stir()  # two more: so all of n workers are busy in log n steps
+                    self.stir()
+                result = await result
             self.handled += count
             if emit is not None:
                 emit(result)
             elif result is not None:
                 raise AnswerError(f"the handler of {self.name} returned {type(result).__name__}; only a ProducerConsumer returns something")
             edge.handled(count)
-            if self.closing:
-                self._look_for_the_end()
         task = asyncio.current_task()
         if task is not None:
             self.tasks.discard(task)  # at once, so that a second one does not find itself surplus too
-        self.stir()  # whoever counted on this one
-
-    def _stir_two(self) -> None:
-        """The caller is about to wait while work is left: two more make all of n workers busy in log n steps."""
-        if self._idle or len(self.tasks) < self.limit:
-            self.stir()
-            self.stir()
+        self.stir()  # if somebody counted on this one
+        self._look_for_the_end()
 
     def _look_for_the_end(self) -> None:
         if self._lone_ends and not self.edges:
             self.closing = True
-        if self.closing and not self.busy and not self.inbox.waiting:
+        if self.closing and not self.inbox.waiting:
             while self._wake():
                 pass
             if not self.tasks:
