@@ -32,7 +32,7 @@ class ContentStore:
 
     def __init__(self, directory: Path, *, keep: bool = True) -> None:
         self.keep = keep
-        self._directory = directory
+        self.directory = directory
         self._places: dict[str, tuple[int, int]] = {}
         self._end = 0
         self._unflushed = bytearray()
@@ -71,7 +71,7 @@ class ContentStore:
             for start in range(0, size, READ_BYTES):
                 yield os.pread(self._pack, min(READ_BYTES, size - start), offset + start)
             return
-        path = self._directory / sha256
+        path = self.directory / sha256
         if not self.keep or not path.exists():
             raise LookupError("this content is not kept")
         with path.open("rb") as file:
@@ -80,7 +80,7 @@ class ContentStore:
 
     def spool(self, *, in_order: bool) -> Spool:
         """A place for bytes that come in pieces; without the promise of order it needs a file even where nothing is kept."""
-        path = self._directory / f"{uuid4().hex}.part" if self.keep or not in_order else None
+        path = self.directory / f"{uuid4().hex}.part" if self.keep or not in_order else None
         return Spool(path, in_order=in_order)
 
     def adopt(self, spool: Spool) -> Content:
@@ -88,7 +88,7 @@ class ContentStore:
         content = spool.content()
         if spool.path is not None:
             if self.keep:
-                spool.path.replace(self._directory / content.sha256)
+                spool.path.replace(self.directory / content.sha256)
             else:
                 spool.path.unlink()
         return content

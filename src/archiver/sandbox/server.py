@@ -105,6 +105,7 @@ class Sandbox:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+            await asyncio.sleep(0)  # connections that were told to close do so in the loop's next turn
         self.world.close()
         if self._temporary is not None:
             self._temporary.cleanup()

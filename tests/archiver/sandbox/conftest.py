@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
-from support.dropbox_client import Client
 
 from archiver.sandbox import Sandbox
+from support.dropbox_client import Client
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from support.dropbox_client import Client
 
 from archiver.sandbox import Account
+from support.dropbox_client import Client
 
 
 async def ask(client: Client, method: str, page: str, body: Any = None) -> tuple[int, Any]:
@@ -65,21 +65,21 @@ async def test_stats_are_a_summary(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "page", "body", "status", "words"),
+    ("call", "body", "status", "words"),
     [
-        ("POST", "accounts", {"name": "airline"}, 400, "name of its own"),
-        ("POST", "accounts", {"name": "x", "limits": {"speed": 1}}, 400, "no such limit: speed"),
-        ("POST", "accounts", {"nom": "x"}, 400, "nom"),
-        ("PATCH", "accounts/nobody", {"quota_bytes": 1}, 404, "nobody"),
-        ("PATCH", "accounts/airline", {"limits": {"burst": "many"}}, 400, "burst"),
-        ("POST", "faults", {"action": "explode"}, 400, "explode"),
-        ("POST", "clock", {"advance": -1}, 400, "forward"),
-        ("POST", "clock", None, 400, "truncated"),
-        ("GET", "unknown", None, 404, "no such page"),
+        ("POST accounts", {"name": "airline"}, 400, "name of its own"),
+        ("POST accounts", {"name": "x", "limits": {"speed": 1}}, 400, "no such limit: speed"),
+        ("POST accounts", {"nom": "x"}, 400, "nom"),
+        ("PATCH accounts/nobody", {"quota_bytes": 1}, 404, "nobody"),
+        ("PATCH accounts/airline", {"limits": {"burst": "many"}}, 400, "burst"),
+        ("POST faults", {"action": "explode"}, 400, "explode"),
+        ("POST clock", {"advance": -1}, 400, "forward"),
+        ("POST clock", None, 400, "truncated"),
+        ("GET unknown", None, 404, "no such page"),
     ],
 )
-async def test_what_cannot_be_done_is_said(client: Client, method: str, page: str, body: Any, status: int, words: str) -> None:
+async def test_what_cannot_be_done_is_said(client: Client, call: str, body: Any, status: int, words: str) -> None:
     """In plain text, naming what is wrong."""
-    answer = await ask(client, method, page, body)
+    answer = await ask(client, *call.split(), body)
     assert answer[0] == status
     assert words in answer[1]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import msgspec
-from support.dropbox_client import Client
 
 from archiver.sandbox import Sandbox
+from support.dropbox_client import Client
 
 
 async def test_metadata_is_of_a_file_a_folder_or_nothing(client: Client) -> None:

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import ssl
-import subprocess
 import sys
 from pathlib import Path
 
@@ -48,10 +47,10 @@ async def test_it_ends_when_its_input_closes() -> None:
 
 async def test_it_ends_when_its_parent_is_gone() -> None:
     """By the number of the process that wanted it."""
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as parent:
-        process, ready = await start("--parent-pid", str(parent.pid), "--no-content")
-        assert int(ready["pid"]) != os.getpid()
-        parent.communicate(b"\n")
+    parent = await asyncio.create_subprocess_exec(sys.executable, "-c", "input()", stdin=asyncio.subprocess.PIPE)
+    process, ready = await start("--parent-pid", str(parent.pid), "--no-content")
+    assert int(ready["pid"]) != os.getpid()
+    await parent.communicate(b"\n")
     async with asyncio.timeout(10):
         assert await process.wait() == 0
 

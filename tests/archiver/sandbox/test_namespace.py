@@ -169,7 +169,9 @@ def test_what_a_journal_has_is_restored(namespace: Namespace) -> None:
     assert int(write(namespace, "/c").rev, 16) > 0x100
 
 
-@given(st.lists(st.tuples(st.sampled_from(["/a", "/A", "/a/b", "/c/d", "/c"]), st.binary(max_size=2), st.sampled_from(["add", "overwrite"]))))
+@given(
+    st.lists(st.tuples(st.sampled_from(["/a", "/A", "/a/b", "/c/d", "/c"]), st.binary(max_size=2), st.sampled_from(["add", "overwrite"])))
+)
 def test_used_bytes_are_those_of_the_files(commits: list[tuple[str, bytes, str]]) -> None:
     """Whatever is tried, the sum is right, and no path is file and folder at once."""
     namespace = Namespace(5)

@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import msgspec
 import pytest
-from support.dropbox_client import Client
 
 from archiver.sandbox import Fault
+from support.dropbox_client import Client
 
 VERIFIER = "verifier-" * 6
 
@@ -72,8 +72,8 @@ async def test_without_pkce_the_secret_is_needed(client: Client) -> None:
         ({"client_id": "unknown"}, {}, 400),
     ):
         code = (await client.send("GET", f"/oauth2/authorize?{urlencode(query)}")).body.decode()
-        form = {"grant_type": "authorization_code", "code": code, **form}
-        assert (await client.send("POST", "/oauth2/token", data=form, headers=headers)).status == status
+        exchange = {"grant_type": "authorization_code", "code": code, **form}
+        assert (await client.send("POST", "/oauth2/token", data=exchange, headers=headers)).status == status
 
 
 @pytest.mark.parametrize("query", [{}, {"client_id": "other", "response_type": "code"}, {"account": "nobody"}])

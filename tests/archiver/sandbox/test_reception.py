@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from support.dropbox_client import Client
 
 from archiver.sandbox import Fault, Limits, Sandbox
+from support.dropbox_client import Client
 
 SPACE = "users/get_space_usage"
 
@@ -96,7 +96,11 @@ async def test_a_path_root_must_be_the_accounts(client: Client) -> None:
     """Home, the right namespace, or 422."""
     account = (await client.rpc("users/get_current_account", None)).json
     own = account["root_info"]["root_namespace_id"]
-    for root, status in (({".tag": "home"}, 200), ({".tag": "root", "root": own}, 200), ({".tag": "namespace_id", "namespace_id": "7"}, 422)):
+    for root, status in (
+        ({".tag": "home"}, 200),
+        ({".tag": "root", "root": own}, 200),
+        ({".tag": "namespace_id", "namespace_id": "7"}, 422),
+    ):
         client.headers = {"Dropbox-API-Path-Root": msgspec.json.encode(root).decode()}
         reply = await client.rpc(SPACE, None)
         assert reply.status == status
@@ -131,8 +135,14 @@ async def test_a_too_large_body_is_not_read(client: Client) -> None:
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [
-        ({"action": "reply", "status": 502, "body": "<html>Bad gateway</html>", "content_type": "text/html"}, (502, b"<html>Bad gateway</html>")),
-        ({"action": "reply", "status": 429, "headers": {"Retry-After": "7"}, "body": '{"error_summary": "too_many_requests/"}'}, (429, None)),
+        (
+            {"action": "reply", "status": 502, "body": "<html>Bad gateway</html>", "content_type": "text/html"},
+            (502, b"<html>Bad gateway</html>"),
+        ),
+        (
+            {"action": "reply", "status": 429, "headers": {"Retry-After": "7"}, "body": '{"error_summary": "too_many_requests/"}'},
+            (429, None),
+        ),
         ({"action": "expire_token"}, (401, None)),
         ({"action": "revoke"}, (401, None)),
     ],

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from support.dropbox_client import Client
 
 from archiver.sandbox import Fault, Limits
 from archiver.sandbox.remote import SandboxProcess, SandboxRefusedError
+from support.dropbox_client import Client
 
 
 async def test_everything_can_be_done_from_outside(http: aiohttp.ClientSession) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from support.dropbox_client import Client, tags_of
 
 from archiver.sandbox import Limits
 from archiver.sandbox.hashing import BLOCK_BYTES, digest
 from archiver.sandbox.sessions import SESSION_SECONDS
+from support.dropbox_client import Client, tags_of
 
 PATH = "/Airline/2026-11-02/a.wav"
 
@@ -79,9 +79,7 @@ async def test_three_calls_upload_many_files(client: Client) -> None:
         for session, content in zip(sessions, contents, strict=True)
     ]
     body = b"".join(contents)
-    reply = await client.content(
-        "files/upload_session/append_batch", {"entries": entries, "content_hash": digest(body).content_hash}, body
-    )
+    reply = await client.content("files/upload_session/append_batch", {"entries": entries, "content_hash": digest(body).content_hash}, body)
     assert reply.json == {"entries": [{".tag": "success"}] * 3}
     reply = await client.finish_batch(*((session, len(contents[at]), f"/{at}") for at, session in enumerate(sessions)))
     assert [(entry[".tag"], entry["path_display"], entry["size"]) for entry in reply.json["entries"]] == [
@@ -112,7 +110,14 @@ async def test_a_batch_of_commits_fails_entry_by_entry(client: Client) -> None:
     """Each with its own reason, and the others are committed."""
     await client.upload("/taken", b"other")
     good, taken, disallowed, opened = [await client.start(b"x", close=close) for close in (True, True, True, False)]
-    entries = [(good, 1, "/good"), (taken, 1, "/taken"), (disallowed, 1, "/desktop.ini"), (opened, 1, "/open"), ("unknown", 0, "/u"), (good, 2, "/m")]
+    entries = [
+        (good, 1, "/good"),
+        (taken, 1, "/taken"),
+        (disallowed, 1, "/desktop.ini"),
+        (opened, 1, "/open"),
+        ("unknown", 0, "/u"),
+        (good, 2, "/m"),
+    ]
     reply = await client.finish_batch(*entries)
     assert failures(reply) == [
         "",
