@@ -121,11 +121,12 @@ class Limit:
 
     def _bursts(self, rate: float) -> tuple[float, float]:
         """If the limit were ``rate``: the least burst which everything taken needs, and the most which every refusal allows."""
-        level = least = 0.0
-        most = math.inf
+        level = least = sums = 0.0
+        n = 0
         for seconds, calls, refused in self._stretches:
             level = max(0.0, level + calls - rate * seconds)
             least = max(least, level)
             if refused:
-                most = min(most, level + 1)
-        return least, most
+                sums += level + 1
+                n += 1
+        return least, sums / n if n else math.inf

@@ -28,11 +28,12 @@ FASTEST = 10_000.0
 _FIRST = 2.0  # calls per second
 _START_GROWTH = math.log(2) / 3  # per second: doubles in 3 s
 _PROBE_GROWTH = 0.01  # per second
-_BELOW = 0.985  # of the limit
+_BELOW = 0.99  # of the limit
 _REFILL = 0.9  # of the rate, while the bucket is nearly empty
 _TIME_SHARE = 0.03  # of the time may go into the price of probes
 _CALL_SHARE = 0.005  # of the calls may be refused for them
 _CHEAPEST = 2.0  # seconds: no refusal counts for less
+_DOUBT = 0.9  # seconds of calls that a bucket holds: most hold about a second's, and it is never quite full
 _DEAR = 60.0  # seconds: a refusal that costs more is not risked on a guess
 _EVEN = 0.03  # a change of pace by less is none
 _HOLD = 130.0  # seconds at a step of a window's probe: two windows of a minute
@@ -63,11 +64,13 @@ class Rate:
     """
 
     __slots__ = (
+        "_again_at",
         "_allowance",
         "_allowance_calls",
         "_before",
         "_caution",
         "_ceiling",
+        "_dear",
         "_doubt",
         "_event_at",
         "_event_calls",
@@ -79,6 +82,7 @@ class Rate:
         "_step",
         "_step_at",
         "_taken",
+        "_unsure",
         "_windowed",
         "burst",
         "limit",
@@ -95,12 +99,15 @@ class Rate:
         self.phase = Phase.START
         self._evidence = Limit(now)
         self._pace = self.value  # since the evidence's last turn
-        self._doubt = 1.0  # seconds of burst which are taken for granted until two refusals tell
+        self._doubt = _DOUBT  # seconds of burst which are taken for granted until two refusals tell
         self._windowed = False
         self._level = 0.0  # calls which the bucket misses, if the limit is what it is believed to be
         # the event: from a refusal to the first call that goes well
         self._event_at = -math.inf
+        self._again_at = -math.inf
         self._event_calls = 0
+        self._unsure = 0.0  # the highest limit that explains what came, if there are many
+        self._dear = False  # an earlier refusal was
         self._over_at = now
         self._taken = 0  # since the last event was over
         self._before = 0.0  # the limit before it
@@ -167,8 +174,10 @@ class Rate:
             case Phase.PROBE if self._windowed:
                 self._step_up(now)
             case Phase.PROBE:
-                self.value *= 1 + _PROBE_GROWTH * seconds
-                if self.limit is not None and self.value > 1.1 * self.limit and self._level > 2 * self.burst + 3:
+                assert self.limit is not None, "nothing is probed before a refusal"
+                disproved = self._level > 2 * self.burst + 3  # the known limit would have refused by now
+                self.value *= 1 + _PROBE_GROWTH * seconds * (4 if disproved else 1)
+                if disproved and self.value > 1.5 * self.limit:
                     self._raised(now)
 
     def _step_up(self, now: float) -> None:
@@ -182,10 +191,10 @@ class Rate:
         self.value *= 1 + self._step
 
     def _raised(self, now: float) -> None:
-        """By now the known limit would have refused: it is no longer there."""
+        """The known limit is no longer there."""
         self.phase = Phase.START
         self._evidence.forget(now)
-        self._caution = self._doubt = 1.0
+        self._caution, self._doubt = 1.0, _DOUBT
 
     # -- refusals -------------------------------------------------------------------------------------------------------------------
 
@@ -197,7 +206,7 @@ class Rate:
             began: When the refused call was sent.
             in_flight: Calls that are still under way.
         """
-        self._event_at, self._event_calls = now, 1
+        self._event_at, self._again_at, self._event_calls = now, now, 1
         self._before = self.limit or 0.0
         self._evidence.unsent(1 + min(in_flight, round(self.value * (now - began))))
         self._evidence.turn(began, refused=True)
@@ -214,19 +223,26 @@ class Rate:
     def again(self, now: float, began: float) -> None:
         """Another refusal of the same event. Of a call that was sent after the pause: the provider remembers for longer than it says."""
         self._event_calls += 1
+        self._again_at = now
         if self.limit is not None and began > self._event_at and (began - self._event_at) * self.limit > 3:  # calls it should have let in
             self._windowed = True
-        del now
 
     def over(self, now: float) -> None:
         """The first call after the pause was taken: the event is over, and its price is known."""
         if not self._event_calls:
             return
         self.price = max(_CHEAPEST, now - self._event_at)
+        if self._unsure and self.limit is not None:
+            if self.price < _DEAR:
+                self._caution = 0.125
+            elif self._dear and self._unsure > 3 * self.limit:
+                self.phase = Phase.PROBE
+            self._dear = self.price >= _DEAR
+            self._unsure = 0.0
         self._price_calls, self._event_calls = self._event_calls, 0
         span = now - self._over_at
         if self._windowed and span < _RECENT and self._taken:
-            self._live(self._taken / span)
+            self._live(self._taken / (span - (now - self._again_at) / 2))  # its window began somewhere between the two
         self._over_at, self._taken = now, 0
 
     def _live(self, limit: float) -> None:
@@ -242,16 +258,16 @@ class Rate:
         if bounds is None:
             limit = self._surprised(now)
             self._evidence.forget(now)
-            self._caution = self._doubt = 1.0
+            self._caution, self._doubt = 1.0, _DOUBT
             return limit
         if bounds.best is not None:
-            self._doubt = 1.0
+            self._doubt = _DOUBT
         elif self.price > _DEAR:
             self._doubt = max(self._doubt, _WINDOW - (now - self._over_at))
         limit = bounds.pick(self._doubt)
         if bounds.best is None:
             self._doubt *= 3
-            self._caution = 0.125 if self.price < _DEAR else 1.0
+            self._unsure = bounds.high
         self.burst = bounds.burst(limit)
         return limit
 
@@ -275,6 +291,6 @@ class Rate:
         most = 1.0 if self._ceiling > 1.1 * limit else 4.0
         self._ceiling -= 0.1 * max(0.0, self._ceiling - limit)
         if abs(limit / self._before - 1) < 0.05:
-            self._caution = min(most, max(1.0, self._caution * 2))
+            self._caution = min(most, max(2.0, self._caution * 2))
         else:
             self._caution = min(self._caution, 1.0)
