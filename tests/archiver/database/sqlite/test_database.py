@@ -202,6 +202,7 @@ async def test_a_cancelled_caller_leaves_a_whole_transaction(database: SqliteDat
         task = asyncio.ensure_future(database.add_births(klm.source, klm.births(100, first=first), now=NOW, cursor=None))
         await asyncio.to_thread(lambda: None)
         task.cancel()
+    await database.changes()  # waits in the same line as the writes
     counters = (await database.counters())[0].waiting
     assert counters == len(await database.deliveries(limit=2000))
     assert counters % 100 == 0
