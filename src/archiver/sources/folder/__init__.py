@@ -2,8 +2,8 @@
 
 In: a root directory. Out: a discovery per complete file; its bytes.
 
-``source`` is the adapter; ``scan`` walks and remembers, ``watch`` hears of changes, ``complete`` knows when a file is whole, ``sidecar``
-reads what is known about it, ``disk`` decides whether the event loop may wait for the disk, ``seen`` remembers a million paths in 17 MB.
+``source`` is the adapter; ``rounds`` says which walk comes next, ``scan`` walks, ``seen`` remembers a million paths in 17 MB, ``watch``
+hears of changes, ``candidates`` judges single files, ``complete`` knows when one is whole, ``sidecar`` reads what is known about it.
 """
 
 from archiver.sources.folder.source import ADAPTER, FolderAdapter, FolderSettings, FolderSource

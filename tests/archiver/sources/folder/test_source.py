@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -11,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from archiver.adapter import check_options
-from archiver.errors import ConfigError, SourceGoneError, TransientError, UnavailableError
-from archiver.model import Discovery, Item, Kind
+from archiver.errors import ConfigError, UnavailableError
+from archiver.model import Discovery, Kind
 from archiver.sources.conformance import Rig, SourceConformance, find_until, item_of
+from archiver.sources.files.disk import Disk
 from archiver.sources.folder import ADAPTER, FolderSettings, FolderSource
 from archiver.sources.folder.candidates import Reason
-from archiver.sources.folder.disk import Disk
 from archiver.sources.folder.settings import Sidecars
 
 
@@ -307,67 +306,4 @@ async def test_the_folder_may_go_away_while_it_is_watched(tmp_path: Path) -> Non
                 pass
     (tmp_path / "away").rename(root)
     assert "a.wav" in await find_until(source, {"a.wav"})
-    await source.close()
-
-
-# -- reading ----------------------------------------------------------------------------------------------------------------------------
-
-
-def item(locator: str, size: int | None = None) -> Item:
-    """An item of the folder."""
-    return Item(1, 1, Kind.RECORDING, locator, locator, "audio/x-wav", size, None, 0)
-
-
-async def test_reading_stays_in_the_folder(tmp_path: Path) -> None:
-    """A locator that leaves it, and a link that took a file's place, are not followed."""
-    root = tmp_path / "root"
-    put(root, "a.wav")
-    put(tmp_path, "b.wav", b"secret")
-    (root / "link.wav").symlink_to(tmp_path / "b.wav")
-    (root / "dir.wav").mkdir()
-    results = await source_of(root).read_many([item("../b.wav"), item("link.wav"), item("dir.wav"), item("a.wav/x")])
-    assert [type(result) for result in results] == [SourceGoneError] * 4
-
-
-async def test_sizes_are_the_callers_to_notice(tmp_path: Path) -> None:
-    """Grown, shrunk, unknown: what is there is given, but never much more than declared."""
-    put(tmp_path, "a.wav", b"0111006789")
-    results = await source_of(tmp_path).read_many([item("a.wav", 10), item("a.wav", 4), item("a.wav", 100), item("a.wav")])
-    assert list(results) == [b"0111006789", b"01234", b"0111006789", b"0111006789"]
-
-
-async def test_an_empty_root_is_a_share_that_is_not_mounted(tmp_path: Path) -> None:
-    """A mount point without its mount is an empty directory: nothing is gone."""
-    (result,) = await source_of(tmp_path).read_many([item("a.wav")])
-    assert isinstance(result, UnavailableError)
-
-
-@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() == 0, reason="root may read everything")
-async def test_a_file_that_may_not_be_read_is_tried_again(tmp_path: Path) -> None:
-    """`TransientError`, whose words say why."""
-    put(tmp_path, "a.wav")
-    (tmp_path / "a.wav").chmod(0)
-    (result,) = await source_of(tmp_path).read_many([item("a.wav")])
-    assert isinstance(result, TransientError)
-    assert "EACCES" in str(result)
-
-
-async def test_a_disk_that_turns_slow_is_read_by_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the middle of a batch: the rest is read elsewhere, in order, and the loop does not try again at once."""
-    for number in range(40):
-        put(tmp_path, f"{number}.txt", str(number).encode())
-    source = source_of(tmp_path)
-    assert await source._disk.in_thread(lambda: True)
-    monkeypatch.setattr(source._disk, "_local", True)
-    real, in_loop = Disk.took, []
-
-    def took(self: Disk, seconds: float, allowed: float) -> bool:
-        in_loop.append(seconds)
-        return real(self, 1.0 if len(in_loop) == 5 else 0.0, allowed)
-
-    monkeypatch.setattr(Disk, "took", took)
-    items = [item(f"{number}.txt", None) for number in range(40)]
-    assert list(await source.read_many(items)) == [str(number).encode() for number in range(40)]
-    assert len(in_loop) == 5
-    assert not await source._disk.is_quick()
     await source.close()

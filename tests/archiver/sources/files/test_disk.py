@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.sources.folder.disk import Disk, is_local
+from archiver.sources.files.disk import Disk, is_local
 
 MOUNTS = r"""22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/root rw
 30 22 0:26 / /mnt/call\040center rw,relatime shared:15 - nfs4 server:/export rw
