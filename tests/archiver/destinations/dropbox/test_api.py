@@ -113,10 +113,10 @@ async def test_a_long_page_of_html(box: Any) -> None:
 @pytest.mark.parametrize("after_bytes", [0, 10])
 async def test_answers_that_are_cut_off(box: Any, after_bytes: int) -> None:
     """A cut answer to any call is another try, and the pacer hears of it."""
-    for route in ("*/start_batch", "*/append_batch", "*/finish_batch_v2"):
+    for number, route in enumerate(("*/start_batch", "*/append_batch", "*/finish_batch_v2")):
         box.pace.calls.clear()
         box.fault("cut_response", route, after_bytes=after_bytes)
-        assert isinstance(await one(box, number=hash(route)), Deferred)
+        assert isinstance(await one(box, number=number), Deferred)
         assert isinstance(box.pace.calls[-1][2], TransientError)
 
 
@@ -140,10 +140,12 @@ async def test_a_stalled_answer_is_given_up(box: Any, monkeypatch: pytest.Monkey
 
 async def test_answers_that_are_no_answers(box: Any) -> None:
     """Another shape than the API description has is another try."""
-    for body in ("[]", "{", '{"entries": []}', '{"session_ids": []}', "\udc80".encode("utf-8", "surrogatepass").decode("latin-1")):
+    for number, body in enumerate(
+        ("[]", "{", '{"entries": []}', '{"session_ids": []}', "\udc80".encode("utf-8", "surrogatepass").decode("latin-1"))
+    ):
         for route in ("*/start_batch", "*/append_batch", "*/finish_batch_v2"):
             box.refuse(200, body, route, json=True)
-            assert isinstance(await one(box, number=hash((body, route))), Deferred)
+            assert isinstance(await one(box, number=number), Deferred)
         box.sandbox.world.faults.clear()
 
 
