@@ -41,12 +41,7 @@ class DropboxAdapter:
 
     def open(self, options: dict[str, Any], context: Context) -> DropboxDestination:
         """Makes the destination; talks to nobody yet."""
-        credentials = Credentials(
-            app_key=options.get("app_key", ""),
-            app_secret=options.get("app_secret", ""),
-            refresh_token=options.get("refresh_token", ""),
-            access_token=options.get("access_token", ""),
-        )
+        credentials = Credentials(**{name: _word(options, name) for name in Credentials.__struct_fields__})
         if not credentials.refresh_token and not credentials.access_token:
             raise ConfigError("dropbox needs the option 'refresh_token' or 'access_token'", hint="docs/dropbox.md tells how to get one.")
         if credentials.refresh_token and not credentials.app_key:
@@ -56,13 +51,21 @@ class DropboxAdapter:
         for name, url in (("api_url", api_url), ("content_url", content_url)):
             _check_url(name, url)
         headers: dict[str, str] = {}
-        if options.get("select_user"):
-            headers["Dropbox-API-Select-User"] = options["select_user"]
-        if options.get("path_root"):
-            headers["Dropbox-API-Path-Root"] = header_json({".tag": "namespace_id", "namespace_id": options["path_root"]})
+        if select_user := _word(options, "select_user"):
+            headers["Dropbox-API-Select-User"] = select_user
+        if path_root := _word(options, "path_root"):
+            headers["Dropbox-API-Path-Root"] = header_json({".tag": "namespace_id", "namespace_id": path_root})
         root = options["root"].strip("/")
         hosts = Hosts(api_url=api_url, content_url=content_url, headers=headers)
         return DropboxDestination(context, credentials, hosts, f"/{root}" if root else "")
+
+
+def _word(options: dict[str, Any], name: str) -> str:
+    """An option that travels in a header or a form: without the blanks that pasting adds; empty if it was not given."""
+    value: str = options.get(name, "").strip()
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise ConfigError(f"dropbox: the option {name!r} has signs that it cannot have", hint="Was it copied whole, and nothing else?")
+    return value
 
 
 def _check_url(name: str, url: str) -> None:

@@ -37,8 +37,8 @@ class SessionPool:
     """Open sessions without bytes, of one account.
 
     An idle lane asks for exactly what it needs. A lane that comes again within a minute is busy, and asks for eight times as many each
-    time, up to the thousand that one call gives: a busy lane makes one such call per thousand files. Unused sessions cost nothing and end by
-    themselves.
+    time, up to the thousand that one call gives: a busy lane makes one such call per thousand files. Unused sessions cost nothing and
+    end by themselves.
 
     Args:
         api: Makes the calls.

@@ -46,6 +46,8 @@ async def test_the_root(open_with: Any, root: str, prefix: str) -> None:
         {"access_token": "CANARY", "api_url": "ftp://127.0.0.1"},
         {"access_token": "CANARY", "content_url": "http://10.0.0.1"},
         {"access_token": "CANARY", "api_url": "https://"},
+        {"access_token": "CANARY\nInjected: 1"},
+        {"access_token": "t", "select_user": "dbmid:CANARY é"},
     ],
 )
 async def test_what_cannot_work_is_said_at_once(open_with: Any, given: dict[str, str]) -> None:
@@ -59,6 +61,12 @@ async def test_what_cannot_work_is_said_at_once(open_with: Any, given: dict[str,
 async def test_addresses_that_keep_secrets(open_with: Any, url: str) -> None:
     """TLS, or this machine."""
     open_with(access_token="t", api_url=url)
+
+
+async def test_pasted_blanks_are_no_part_of_a_token(box: Any) -> None:
+    """A line break at the end of a pasted token does no harm."""
+    destination = box.open(access_token=f" {box.account.access_token}\n")
+    assert (await destination.ping()).name
 
 
 def test_no_session_no_dropbox() -> None:
