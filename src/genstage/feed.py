@@ -45,7 +45,8 @@ class Feed:
     def start(self, spawn: Spawn) -> None:
         """Starts the loop's task."""
         self._task = spawn(self._run())
-        self._task.add_done_callback(lambda _: self.outlet.end())
+        if self._task is not None:
+            self._task.add_done_callback(lambda _: self.outlet.end())
 
     def stir(self) -> None:
         """There may be something now, or somebody may want more."""

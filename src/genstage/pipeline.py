@@ -15,6 +15,7 @@ from genstage.errors import HandlerCancelledError, StateError, SubscriptionError
 from genstage.stage import Giving, Post, Stage, Taking
 from genstage.stats import Stats, diagram_of, stats_of
 from genstage.subscription import TermOptions
+from genstage.workers import Spawn
 
 __all__ = ["Pipeline"]
 
@@ -39,7 +40,9 @@ class Pipeline:
         self._group = asyncio.TaskGroup()
         self._empty: asyncio.Future[None] | None = None
         self._open = False
+        self._broken = False
         self._leaving = False
+        self._draining = False
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
@@ -56,6 +59,7 @@ class Pipeline:
                 except asyncio.CancelledError as cancelled:
                     error = cancelled
             if error is not None:
+                self._broken = True
                 self._close_producers()
             await self._group.__aexit__(None if error is None else type(error), error, trace)
         except BaseExceptionGroup as failures:
@@ -92,18 +96,13 @@ class Pipeline:
             SubscriptionError: The terms cannot work.
             StateError: The pipeline is not open, or the stage was started before.
         """
-        if not self._open:
+        if not self._open or self._broken:
             raise StateError("the pipeline is not open; start stages inside its `async with` block")
         if (workers is not None or subscribe_to is not None) and not isinstance(stage, Taking):
             raise StateError(f"{stage.name} only gives; workers and subscribe_to are for consumers")
         if terms and subscribe_to is None:
             raise SubscriptionError(f"{', '.join(terms)} say how to subscribe; say to whom with subscribe_to=…")
-        context = contextvars.copy_context()
-
-        def spawn(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-            return self._group.create_task(_supervised(stage, work), name=stage.name, context=context.copy())
-
-        stage.attach(Post(name or self._name_for(stage), spawn, lambda: self._forget(stage)))
+        stage.attach(Post(name or self._name_for(stage), self._spawner(stage), lambda: self._forget(stage)))
         self._stages[stage] = None
         try:
             if isinstance(stage, Taking):
@@ -114,6 +113,8 @@ class Pipeline:
         except (StateError, SubscriptionError):
             self._forget(stage)
             raise
+        if self._leaving:
+            self._start_late(stage)
         stage.begin()
         return stage
 
@@ -139,7 +140,7 @@ class Pipeline:
         """Stops everything in a written order.
 
         1. No new demand: every producer's stream ends here (a waiting ``handle_demand`` is cancelled), and what was read for manual
-           demand and not begun is forgotten.
+           demand and not begun is forgotten. A stage that is started from now on drains as well.
         2. Down the pipeline everybody finishes what waits and what runs.
         3. After the deadline running handlers are cancelled, and what waits is forgotten.
 
@@ -155,6 +156,7 @@ class Pipeline:
         for stage in self._stages:
             self._refuse_own(stage, "drain")
         self._finish()
+        self._draining = True
         for stage in list(self._stages):
             stage.drain()
         with suppress(TimeoutError):
@@ -173,6 +175,24 @@ class Pipeline:
     def diagram(self) -> str:
         """The same as a Mermaid flowchart."""
         return diagram_of(self.stats())
+
+    def _start_late(self, stage: Stage) -> None:
+        if not isinstance(stage, Taking):
+            if self._draining:
+                stage.drain()
+        else:  # whoever starts a consumer may still subscribe it before giving way
+            asyncio.get_running_loop().call_soon(stage.drain if self._draining else stage.end_when_alone)
+
+    def _spawner(self, stage: Stage) -> Spawn:
+        context = contextvars.copy_context()
+
+        def spawn(work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+            if self._broken:
+                work.close()
+                return None
+            return self._group.create_task(self._supervised(stage, work), name=stage.name, context=context.copy())
+
+        return spawn
 
     def _name_for(self, stage: Stage) -> str:
         kind = type(stage).__name__
@@ -213,20 +233,23 @@ class Pipeline:
             stage.abort()
             self._forget(stage)
 
+    async def _supervised(self, stage: Stage, work: Coroutine[Any, Any, None]) -> None:
+        """Runs a stage's work, and lets no failure pass for a cancellation.
 
-async def _supervised(stage: Stage, work: Coroutine[Any, Any, None]) -> None:
-    """Runs a stage's work, and lets no failure pass for a cancellation.
-
-    A task group takes a task that ended by `asyncio.CancelledError` for one that was cancelled. If nobody cancelled it, a handler
-    awaited something that was cancelled elsewhere: an event is lost, and that must not go unnoticed.
-    """
-    try:
-        await work
-    except asyncio.CancelledError as stray:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
+        A task group takes a task that ended by `asyncio.CancelledError` for one that was cancelled. If nobody cancelled it, a handler
+        awaited something that was cancelled elsewhere: an event is lost, and that must not go unnoticed.
+        """
+        try:
+            await work
+        except asyncio.CancelledError as stray:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            self._broken = True
+            raise HandlerCancelledError(
+                f"a handler of {stage.name} ended by a CancelledError although nobody cancelled it: it awaited something that was "
+                "cancelled elsewhere; catch that where you await it"
+            ) from stray
+        except BaseException:
+            self._broken = True  # the group stops everything now; nothing new may begin meanwhile
             raise
-        raise HandlerCancelledError(
-            f"a handler of {stage.name} ended by a CancelledError although nobody cancelled it: it awaited something that was "
-            "cancelled elsewhere; catch that where you await it"
-        ) from stray

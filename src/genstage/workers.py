@@ -16,8 +16,8 @@ from genstage.subscription import Subscription
 
 __all__ = ["Handling", "Inlet", "Spawn"]
 
-Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
-"""Makes a supervised task of a coroutine."""
+Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None] | None"]
+"""Makes a supervised task of a coroutine; None when the pipeline is breaking off and nothing new may begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +149,11 @@ class Inlet:
     def stir(self) -> None:
         """There may be something to do: wakes or makes a worker, if one may be had and not enough are coming."""
         if self.inbox.waiting > self._coming and not self._wake() and len(self.tasks) < self.limit:
-            self._coming += 1
             task = self._spawn(self._work())
-            self.tasks.add(task)
-            task.add_done_callback(self._reap)
+            if task is not None:
+                self._coming += 1
+                self.tasks.add(task)
+                task.add_done_callback(self._reap)
 
     def _wake(self) -> bool:
         while self._idle:

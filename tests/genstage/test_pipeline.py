@@ -8,7 +8,17 @@ from collections.abc import Callable
 
 import pytest
 
-from genstage import Consumer, HandlerCancelledError, KeyedDispatcher, Pipeline, Producer, ProducerConsumer, StateError, SubscriptionError
+from genstage import (
+    Consumer,
+    HandlerCancelledError,
+    KeyedDispatcher,
+    Pipeline,
+    Producer,
+    ProducerConsumer,
+    StateError,
+    Subscription,
+    SubscriptionError,
+)
 from genstage.testing import END, Fail, Pause, Probe, ScriptedProducer, VirtualClock, idle, run
 
 
@@ -384,6 +394,76 @@ def test_drain_from_elsewhere_ends_an_endless_block() -> None:
 
     drains: list[asyncio.Future[bool]] = []
     run(scenario)
+
+
+def test_a_stage_that_is_started_while_draining_drains_as_well() -> None:
+    """A lane that wakes too late neither hangs the drain nor reads anything."""
+
+    async def scenario() -> None:
+        async with Pipeline() as pipeline:
+            producer = pipeline.start(ScriptedProducer([1.0, 1.0]))
+            pipeline.start(Sleeper(), subscribe_to=producer)
+            await idle()
+            draining = asyncio.create_task(pipeline.drain())
+            await asyncio.sleep(0.5)
+            late = pipeline.start(ScriptedProducer([3]))
+            pipeline.start(Probe(), subscribe_to=producer, cancel="temporary")
+            pipeline.start(Probe(), subscribe_to=late, cancel="temporary")
+            pipeline.start(Probe())
+            assert await draining
+            assert (late.asked, asyncio.get_running_loop().time()) == ([], 2)
+
+    run(scenario)
+
+
+def test_a_stage_that_is_started_while_the_block_waits_may_still_work() -> None:
+    """A handler may bring in a new stage; the block waits for that one too."""
+    probe = Probe()
+
+    class Starter(Consumer[int]):
+        pipeline: Pipeline
+
+        async def handle_event(self, event: int) -> None:
+            self.pipeline.start(probe, subscribe_to=self.pipeline.start(ScriptedProducer([event, Pause(1), event, END])))
+            self.pipeline.start(Probe())
+
+    async def scenario() -> None:
+        async with Pipeline() as pipeline:
+            starter = Starter()
+            starter.pipeline = pipeline
+            pipeline.start(starter, subscribe_to=pipeline.start(ScriptedProducer([7, END])))
+
+    run(scenario)
+    assert probe.received == [7, 7]
+
+
+def test_nothing_new_begins_while_a_pipeline_breaks_off() -> None:
+    """A handler that is cancelled may ask in its `finally`, and what that delivers is not begun."""
+    edges: list[Subscription] = []
+    begun: list[int] = []
+
+    class Asking(Consumer[int]):
+        async def handle_event(self, event: int) -> None:
+            begun.append(event)
+            try:
+                await asyncio.sleep(100)
+            finally:
+                edges[0].ask(1)
+
+    class Pusher(Producer[int]):
+        def handle_demand(self, demand: int) -> list[int]:
+            return [1] * (demand + 1)
+
+    async def scenario() -> None:
+        async with Pipeline() as pipeline:
+            asking = pipeline.start(Asking(), workers=2)
+            edges.append(asking.subscribe(pipeline.start(Pusher()), demand="manual"))
+            edges[0].ask(1)
+            pipeline.start(Probe(), subscribe_to=pipeline.start(ScriptedProducer([Pause(1), Fail(OSError("cut"))])))
+
+    with pytest.raises(OSError, match="cut"):
+        run(scenario)
+    assert begun == [1]
 
 
 def test_whoever_waits_for_a_stage_is_released_by_a_failure() -> None:
