@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import cProfile
 import gc
 import hashlib
 import json
@@ -30,6 +31,27 @@ _BATCH_ITEMS = 300
 _BATCH_BYTES = 8 * 1024 * 1024
 _AT_ONCE = 4
 _BLOCK = 4 * 1024 * 1024
+
+
+class Watch:
+    """Measures the work and nothing before or after it: seconds, and the process's CPU seconds, of all its threads."""
+
+    def __init__(self, profile: cProfile.Profile | None) -> None:
+        self._profile = profile
+        self.seconds = self.cpu_seconds = 0.0
+
+    def start(self) -> None:
+        """The work begins."""
+        gc.collect()
+        if self._profile is not None:
+            self._profile.enable()
+        self.seconds, self.cpu_seconds = time.perf_counter(), time.process_time()
+
+    def stop(self) -> None:
+        """The work is done."""
+        self.seconds, self.cpu_seconds = time.perf_counter() - self.seconds, time.process_time() - self.cpu_seconds
+        if self._profile is not None:
+            self._profile.disable()
 
 
 class Bare:
@@ -98,10 +120,13 @@ class Bare:
             return msgspec.json.decode(text)
 
 
-async def bare(folder: Path, url: str, token: str) -> int:
+async def bare(folder: Path, url: str, token: str, watch: Watch) -> int:
     """The hand-written loop."""
     async with aiohttp.ClientSession() as session:
-        return await Bare(session, url, token).run(folder)
+        watch.start()
+        items = await Bare(session, url, token).run(folder)
+        watch.stop()
+        return items
 
 
 def _content_hash(content: bytes) -> str:
@@ -122,14 +147,16 @@ def _batches(paths: list[Path]) -> list[list[Path]]:
     return batches
 
 
-async def archiver(folder: Path, destination: ConnectionSpec) -> int:
-    """The whole line: folder → births → SQLite → Fetcher → Uploader → destination → receipts in SQLite."""
+async def archiver(folder: Path, destination: ConnectionSpec, watch: Watch) -> int:
+    """The whole line: folder → births → SQLite → Fetcher → Uploader → destination → receipts in SQLite. Making the database is apart."""
     with tempfile.TemporaryDirectory() as home:
         settings = load(environment={}, flags={"home": home})
         async with Archiver.open(settings, serve=True) as app:
             source = ConnectionSpec(adapter="folder", options={"path": str(folder)})
             await app.add_customer("airline", [source], [destination], ping=False)
+            watch.start()
             await app.run(asyncio.Event(), until_empty=True)
+            watch.stop()
             return sum(row.archived for row in await app.status())
 
 
@@ -145,29 +172,22 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.core is not None:
         os.sched_setaffinity(0, {arguments.core})
+    profile = cProfile.Profile() if arguments.profile else None
+    watch = Watch(profile)
     match arguments.contestant:
         case "bare":
-            work = bare(arguments.folder, arguments.url, arguments.token)
+            work = bare(arguments.folder, arguments.url, arguments.token, watch)
         case "archiver":
             options = {"api_url": arguments.url, "content_url": arguments.url}
-            work = archiver(arguments.folder, ConnectionSpec(adapter="dropbox", options=options, secrets={"access_token": arguments.token}))
+            dropbox = ConnectionSpec(adapter="dropbox", options=options, secrets={"access_token": arguments.token})
+            work = archiver(arguments.folder, dropbox, watch)
         case _:
-            work = archiver(arguments.folder, ConnectionSpec(adapter="memory"))
-    gc.collect()
-    profile = None
-    if arguments.profile:
-        import cProfile  # noqa: PLC0415  only when somebody wants to look
-
-        profile = cProfile.Profile()
-        profile.enable()
-    began, cpu = time.perf_counter(), time.process_time()
+            work = archiver(arguments.folder, ConnectionSpec(adapter="memory"), watch)
     items = uvloop.run(work)
-    seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
     if profile is not None:
-        profile.disable()
         profile.dump_stats(arguments.profile)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    print(json.dumps({"items": items, "seconds": seconds, "cpu_seconds": cpu, "peak_bytes": peak}))
+    print(json.dumps({"items": items, "seconds": watch.seconds, "cpu_seconds": watch.cpu_seconds, "peak_bytes": peak}))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ class Circuit:
 
     Attributes:
         open_until: Nobody calls the provider before this moment; 0 while the circuit is closed.
+        failures: In a row, by all lanes.
     """
 
     def __init__(self) -> None:
@@ -28,7 +29,7 @@ class Circuit:
 
     def _close(self) -> None:
         self.open_until = 0.0
-        self._failures = 0
+        self.failures = 0
         self._lanes: set[LaneId] = set()
         self._seconds = _FIRST_SECONDS
         self._probing: LaneId | None = None
@@ -59,11 +60,11 @@ class Circuit:
         Returns:
             Whether the circuit opened, or stays open for longer, because of it.
         """
-        self._failures += 1
+        self.failures += 1
         self._lanes.add(lane)
         if self.is_open and self._probing != lane:
             return False  # the answer of a call from before it opened
-        enough = self._failures >= _FAILURES and len(self._lanes) >= min(_LANES, others + 1)
+        enough = self.failures >= _FAILURES and len(self._lanes) >= min(_LANES, others + 1)
         if not self.is_open and not enough:
             return False
         self.open_until = now + self._seconds
@@ -73,5 +74,5 @@ class Circuit:
 
     def worked(self) -> None:
         """The provider answered: the circuit closes."""
-        if self._failures:
+        if self.failures:
             self._close()

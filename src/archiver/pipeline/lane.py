@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from archiver.database.port import Place, Want
+from archiver.database.port import LaneRecord, Place, Want
 from archiver.destinations.port import Destination
-from archiver.model import Connection, ConnectionState, Customer, Delivery, LaneId
+from archiver.model import ConnectionState, Delivery, LaneId
 from archiver.outcome import Outcome, Parked, Throttled
+from archiver.pipeline.circuit import Circuit
 from archiver.pipeline.gate import Gate
 from archiver.pipeline.share import Claim
 from genstage import Consumer, Subscription
@@ -28,6 +29,7 @@ class Lane:
         connection: The destination's connection.
         destination: Where its items go.
         gate: Its pace.
+        circuit: Of its provider, shared with the provider's other lanes.
         subscription: The edge from the Fetcher; set by `Lanes` once the Uploader runs.
         dry: Everything due was read; nothing is asked until a hint, a timer or the sweep says that there is more.
         parked: Why it waits for a person or a probe; None if it does not.
@@ -49,6 +51,7 @@ class Lane:
         "_settled_meanwhile",
         "_unsettled",
         "archived",
+        "circuit",
         "closed_until",
         "connection",
         "customer",
@@ -66,15 +69,16 @@ class Lane:
         "uploader",
     )
 
-    def __init__(self, customer: Customer, connection: Connection, destination: Destination, gate: Gate, clock: Clock) -> None:
+    def __init__(self, record: LaneRecord, destination: Destination, gate: Gate, circuit: Circuit, clock: Clock) -> None:
         self._clock = clock
-        self.customer = customer
-        self.connection = connection
+        self.customer = record.customer
+        self.connection = record.destination
         self.destination = destination
         self.gate = gate
+        self.circuit = circuit
         self.subscription: Subscription | None = None
         self.dry = False
-        self.parked: ConnectionState | None = None if connection.state is ConnectionState.ACTIVE else connection.state
+        self.parked: ConnectionState | None = None
         self.puts = 0
         self.archived = 0
         self.queued = 0
@@ -207,8 +211,9 @@ class Lane:
 
     def ended(self, delivery_id: int) -> None:
         """Its upload ended: room returns, but it stays in flight until the database has it."""
-        self._held_bytes -= self.in_flight.get(delivery_id, 0)
-        if delivery_id in self.in_flight:
+        held = self.in_flight.get(delivery_id)
+        if held is not None:
+            self._held_bytes -= held
             self.in_flight[delivery_id] = 0
             self._unsettled.add(delivery_id)
 

@@ -114,7 +114,7 @@ class Lanes:
             held_bytes += lane.held_bytes
             if lane.closed() is None:
                 claim = lane.claim()
-                if claim.wants > 0 and self._circuit(lane).lets(lane.id, self._clock.time()):
+                if claim.wants > 0 and lane.circuit.lets(lane.id, self._clock.time()):
                     claims.append(claim)
         if claims:
             for lane_id, count in self._share.grant(claims, held_items=held_items, held_bytes=held_bytes).items():
@@ -138,7 +138,8 @@ class Lanes:
     def worked(self, lane: Lane) -> None:
         """The provider answered as it should."""
         lane.failures = 0
-        self._circuit(lane).worked()
+        if lane.circuit.failures:
+            lane.circuit.worked()
 
     def park(self, lane: Lane, state: ConnectionState, reason: str) -> None:
         """The lane must wait for a person or a probe; told once."""
@@ -162,7 +163,7 @@ class Lanes:
         if source:
             return
         provider = lane.connection.adapter
-        circuit = self._circuit(lane)
+        circuit = lane.circuit
         siblings = [other for other in self.awake.values() if other.connection.adapter == provider]
         if circuit.failed(lane.id, now, len(siblings) - 1):
             until = int((self._clock.wall() + circuit.open_until - now) * 1000)
@@ -194,9 +195,6 @@ class Lanes:
         rest = lane.gate.throttled_until() - self._clock.time()
         until = int((self._clock.wall() + rest) * 1000) if rest > 0 else 0
         await self._parts.database.save_pace(lane.id, throttled_until=until, pace=lane.gate.learnt())
-
-    def _circuit(self, lane: Lane) -> Circuit:
-        return self._circuits.setdefault(lane.connection.adapter, Circuit())
 
     # -- waking and putting away ----------------------------------------------------------------------------------------------------
 
@@ -316,8 +314,8 @@ class Lanes:
         gate.throttle_until(now + connection.throttled_until / 1000 - self._clock.wall())
         for source in record.sources:
             parts.contents.source(source)
-        lane = Lane(record.customer, connection, parts.open_destination(connection, gate), gate, self._clock)
-        lane.parked = None
+        circuit = self._circuits.setdefault(connection.adapter, Circuit())
+        lane = Lane(record, parts.open_destination(connection, gate), gate, circuit, self._clock)
         uploader = Uploader(lane, parts.contents, parts.settlement.report, parts.settlement.save_session)
         lane.uploader = parts.pipeline.start(uploader, workers=_WORKERS)
         assert self._fetcher is not None, "Lanes.fetch_from was not called"  # noqa: S101  a wiring mistake

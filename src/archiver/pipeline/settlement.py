@@ -200,8 +200,9 @@ class Settlement:
         self._touch()
 
     def _touch(self) -> None:
-        self._idle.clear()
-        self._wake.set()
+        if not self._wake.is_set():
+            self._idle.clear()
+            self._wake.set()
 
     def _now(self) -> int:
         return int(self._clock.wall() * 1000)
@@ -212,10 +213,11 @@ class Settlement:
         """Writes outcomes as they come, until cancelled. `flush` before cancelling."""
         failures = 0
         while True:
+            self._wake.clear()
             if not (self._waiting or self._sessions):
                 self._idle.set()
-                self._wake.clear()
                 await self._wake.wait()
+                continue
             try:
                 await self._write()
                 failures, self.away = 0, False

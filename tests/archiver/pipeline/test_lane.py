@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from archiver.database.port import Want
+from archiver.database.port import LaneRecord, Want
 from archiver.destinations.memory import MemoryDestination
 from archiver.destinations.port import Context, Features
 from archiver.model import Connection, ConnectionState, Customer, Delivery, Item, Kind, Role
 from archiver.outcome import Parked, Throttled
+from archiver.pipeline.circuit import Circuit
 from archiver.pipeline.gate import Gate
 from archiver.pipeline.lane import Lane
 from archiver.pipeline.pacer import Pacer
@@ -37,7 +38,7 @@ def lane() -> Lane:
     connection = Connection(id=7, customer_id=1, role=Role.DESTINATION, adapter="memory")
     gate = Gate(Pacer(clock.time()), clock)
     destination = MemoryDestination(Context(pace=gate, clock=clock), features=FEATURES)
-    return Lane(customer, connection, destination, gate, clock)
+    return Lane(LaneRecord(customer=customer, destination=connection, sources=()), destination, gate, Circuit(), clock)
 
 
 def ask(lane: Lane, count: int) -> None:
