@@ -103,9 +103,13 @@ class Sandbox:
         """Ends every connection and writes the rest; harmless when called twice."""
         self._closing.set()
         if self._runner is not None:
+            transports = [handler.transport for handler in self._runner.server.connections] if self._runner.server is not None else []
             await self._runner.cleanup()
             self._runner = None
-            await asyncio.sleep(0)  # connections that were told to close do so in the loop's next turn
+            for transport in transports:
+                if transport is not None:
+                    transport.abort()  # a TLS connection would wait for its peer's goodbye
+            await asyncio.sleep(0)  # what was told to close does so in the loop's next turn
         self.world.close()
         if self._temporary is not None:
             self._temporary.cleanup()

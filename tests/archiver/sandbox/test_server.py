@@ -54,13 +54,13 @@ async def test_answers_are_slow_late_or_never_there(client: Client) -> None:
 
 async def test_latency_delays_every_call(client: Client) -> None:
     """Calls wait beside each other, not after each other."""
-    client.sandbox.set_limits("airline", latency=0.1)
+    client.sandbox.set_limits("airline", latency=0.2)
     loop = asyncio.get_running_loop()
     begin = loop.time()
     async with asyncio.TaskGroup() as group:
         for number in range(10):
             group.create_task(client.upload(f"/{number}", b""))
-    assert 0.1 <= loop.time() - begin < 0.9
+    assert 0.19 < loop.time() - begin < 1.5
 
 
 async def test_a_client_that_goes_away_leaves_nothing(client: Client) -> None:
