@@ -53,7 +53,7 @@ async def demo(*, items: int = Plan().items, keep: Path | None = None, options: 
     if items < _FEWEST:
         raise ConfigError(f"--items must be at least {_FEWEST}")
     out = Output(options)
-    plan = Plan(items=items)
+    plan = Plan.of(items)
     with _directory(keep) as directory:
         settings = load(environment={}, flags={"home": str(directory / "home"), "log_level": "warning"})
         async with open_world(plan, directory, lambda text: out.say(f"· {text}")) as world:
