@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from archiver.database.port import Birth, Place, Settled, Want
 from archiver.database.sqlite import SqliteDatabase, reading, settling
@@ -221,6 +222,37 @@ async def way(path: Path, name: str, *, busy: bool, batch: int, rounds: int) -> 
     }
 
 
+# -- crossing threads ---------------------------------------------------------------------------------------------------------------
+
+
+async def crossing(path: Path, *, rounds: int = 500) -> dict[str, float]:
+    """CPU (µs, all threads) of a transaction of four statements that do nothing: one call on the thread, and SQLAlchemy over aiosqlite."""
+    database, *_ = await filled(path, 1)
+    await database.close()
+    handle = Handle(path, "bench", writes=True, cache_kib=1024)
+    await handle.open()
+
+    def four(raw: sqlite3.Connection) -> None:
+        for _ in range(4):
+            raw.execute("SELECT 1").fetchall()
+
+    begin = time.process_time()
+    for _ in range(rounds):
+        await handle.transact(four)
+    ours = time.process_time() - begin
+    await handle.close()
+    engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
+    begin = time.process_time()
+    async with engine.connect() as core:
+        for _ in range(rounds):
+            async with core.begin():
+                for _ in range(4):
+                    (await core.exec_driver_sql("SELECT 1")).all()
+    theirs = time.process_time() - begin
+    await engine.dispose()
+    return {"one call": ours / rounds * 1e6, "SQLAlchemy over aiosqlite": theirs / rounds * 1e6}
+
+
 # -- the whole ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -237,6 +269,10 @@ async def measure(folder: Path, items: int) -> dict[str, Any]:
             f" read {hot['read_cpu_us']:.1f}, settle {hot['settle_cpu_us']:.1f}"
         )
     await database.close()
+    results["crossing"] = await crossing(folder / "crossing.db")
+    print(
+        "\na transaction of four empty statements, µs CPU: " + ", ".join(f"{name} {cost:.0f}" for name, cost in results["crossing"].items())
+    )
     print("\nways, batches of 128            event loop   read ms   settle ms   µs of the database's thread each")
     for name in WAYS:
         for busy in (False, True):

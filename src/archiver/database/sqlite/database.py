@@ -49,7 +49,8 @@ class SqliteDatabase:
         await asyncio.to_thread(opening.prepare, self._path)
         try:
             await self._writer.open()
-            await self._writer.core(opening.migrate)
+            if not await self._writer.run(opening.is_current):
+                await self._writer.core(opening.migrate)
             await self._reader.open()
             await self._looker.open()
         except BaseException:

@@ -14,7 +14,7 @@ from archiver.database import migrations
 from archiver.database.schema import HEAD
 from archiver.errors import ConfigError, SchemaError
 
-__all__ = ["migrate", "prepare"]
+__all__ = ["is_current", "migrate", "prepare"]
 
 OLDEST_SQLITE = (3, 33, 0)
 """The first with UPDATE … FROM."""
@@ -60,6 +60,12 @@ def _wal(raw: sqlite3.Connection) -> str:
         else:
             return str(mode)
     raise AssertionError("the last try raises")
+
+
+def is_current(raw: sqlite3.Connection) -> bool:
+    """Whether there is nothing to migrate; asked first, since it needs no lock, and a command must not wait for an import to pause."""
+    (known,) = raw.execute("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
+    return bool(known) and raw.execute("SELECT version_num FROM alembic_version").fetchone() == (HEAD,)
 
 
 def migrate(core: sa.Connection) -> None:

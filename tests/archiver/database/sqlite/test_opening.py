@@ -68,6 +68,18 @@ async def test_many_may_open_a_new_file_at_once(path: Path) -> None:
         await database.close()
 
 
+async def test_opening_waits_for_nobody_who_writes(database: SqliteDatabase, path: Path) -> None:
+    """A command looks at a database while an import holds the writer's lock."""
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    second = SqliteDatabase(path)
+    await second.open()
+    assert list(await second.customers()) == list(await database.customers())
+    await second.close()
+    other.execute("ROLLBACK")
+    other.close()
+
+
 def test_a_migration_that_dies_leaves_the_old_schema(path: Path) -> None:
     """Everything is one transaction."""
     opening.prepare(path)
