@@ -5,7 +5,7 @@ A rate goes through three phases:
 * **start**: it doubles every few seconds, until a call is refused or nobody asks for more.
 * **live**: just below the limit, as far as the refusals tell it (see `archiver.pipeline.limit`).
 * **probe**: slowly above it. A refusal there tells the limit better, and costs its Retry-After; so probes are paid out of an
-  allowance of 3 % of the time and half a percent of the calls. If none comes where the limit should be, the limit was raised: start.
+  allowance of 3 % of the time and three calls in a thousand. If none comes where the limit should be, the limit was raised: start.
 
 Some limits are no bucket but a window (so many calls a minute, by the clock): they give themselves away by refusing even after a pause.
 For them the limit is what was taken from one window's beginning to the next, and a probe is a small step that is held for minutes.
@@ -31,7 +31,7 @@ _PROBE_GROWTH = 0.01  # per second
 _BELOW = 0.99  # of the limit
 _REFILL = 0.9  # of the rate, while the bucket is nearly empty
 _TIME_SHARE = 0.03  # of the time may go into the price of probes
-_CALL_SHARE = 0.005  # of the calls may be refused for them
+_CALL_SHARE = 0.003  # of the calls may be refused for them
 _CHEAPEST = 2.0  # seconds: no refusal counts for less
 _DOUBT = 0.9  # seconds of calls that a bucket holds: most hold about a second's, and it is never quite full
 _DEAR = 60.0  # seconds: a refusal that costs more is not risked on a guess
@@ -176,8 +176,9 @@ class Rate:
             case Phase.PROBE:
                 assert self.limit is not None, "nothing is probed before a refusal"
                 disproved = self._level > 2 * self.burst + 3  # the known limit would have refused by now
-                self.value *= 1 + _PROBE_GROWTH * seconds * (4 if disproved else 1)
-                if disproved and self.value > 1.5 * self.limit:
+                dear = self.price >= _DEAR
+                self.value *= 1 + _PROBE_GROWTH * seconds * (1 if not disproved else 2 if dear else 4)
+                if disproved and self.value > 1.5 * self.limit and not dear:
                     self._raised(now)
 
     def _step_up(self, now: float) -> None:
@@ -266,15 +267,17 @@ class Rate:
             self._doubt = max(self._doubt, _WINDOW - (now - self._over_at))
         limit = bounds.pick(self._doubt)
         if bounds.best is None:
-            self._doubt *= 3
+            self._doubt = min(_WINDOW, self._doubt * 3)
             self._unsure = bounds.high
         self.burst = bounds.burst(limit)
-        return limit
+        # No bucket holds more than a minute's calls: that is so many a minute.
+        return max(limit, self.burst / _WINDOW)
 
     def _of_window(self, now: float) -> float:
-        if self.phase is Phase.PROBE and self.limit is not None:
+        """The limit of a window, after a refusal: a step was too high. `over` corrects it if this was not the only one."""
+        if self.phase is not Phase.LIVE and self.limit is not None:
             return self.limit
-        return self._surprised(now)
+        return self._surprised(now) if now - self._over_at < _RECENT else self.value * (1 - _EVEN)
 
     def _surprised(self, now: float) -> float:
         """The limit when the evidence contradicts itself: it has changed, or is no bucket."""
