@@ -12,7 +12,7 @@ from archiver.sandbox.limits import Limits
 from archiver.sandbox.refusals import Refusal, Reply
 from archiver.sandbox.world import DEFAULT_QUOTA_BYTES, World
 
-__all__ = ["AccountChange", "NewAccount", "administer"]
+__all__ = ["AccountChange", "Jump", "NewAccount", "administer"]
 
 _encode = msgspec.json.Encoder().encode
 

@@ -10,6 +10,7 @@ import msgspec
 __all__ = [
     "AppendArg",
     "AppendBatchArg",
+    "AppendEntry",
     "Commit",
     "ContinueArg",
     "Cursor",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from archiver.sandbox import Account
+from archiver.sandbox.admin import _PAGES
 from support.dropbox_client import Client
 
 
@@ -83,3 +86,10 @@ async def test_what_cannot_be_done_is_said(client: Client, call: str, body: Any,
     answer = await ask(client, *call.split(), body)
     assert answer[0] == status
     assert words in answer[1]
+
+
+def test_every_page_is_documented() -> None:
+    """The ledger, which is streamed, too."""
+    page = (Path(__file__).parents[3] / "docs" / "sandbox.md").read_text()
+    documented = {(method, room, len(rest.split("/")) - 1) for method, room, rest in re.findall(r"`([A-Z]+) /sandbox/(\w+)(/?\w*)`", page)}
+    assert documented == {*_PAGES, ("GET", "ledger", 0)}

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from typing import get_args, get_type_hints
+
 from archiver.sandbox.faults import Fault, FaultScript
 
 
@@ -38,3 +42,10 @@ def test_faults_are_given_in_the_order_in_which_they_were_set() -> None:
     script.add(Fault(action="delay", seconds=1))
     script.add(Fault(action="lose_answer"))
     assert [fault.action for fault in script.hit("any", "a")] == ["delay", "lose_answer"]
+
+
+def test_every_action_is_documented() -> None:
+    """The page has a row for each, and for nothing else."""
+    page = (Path(__file__).parents[3] / "docs" / "sandbox.md").read_text()
+    table = page.partition("## Faults")[2].partition("## The hands")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(get_args(get_type_hints(Fault)["action"]))

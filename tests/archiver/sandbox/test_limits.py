@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -93,3 +96,11 @@ def test_a_bucket_never_admits_more_than_it_permits(*, rate: float, burst: float
         now += gap
         count += meter.admit(now)
         assert count <= burst + rate * now + 1e-6
+
+
+def test_every_limit_is_documented() -> None:
+    """The page has a row for each, with its default."""
+    page = (Path(__file__).parents[3] / "docs" / "sandbox.md").read_text()
+    for name, default in msgspec.to_builtins(Limits()).items():
+        shown = default if isinstance(default, str) else msgspec.json.encode(default).decode().removesuffix(".0")
+        assert re.search(rf"^\| `{name}` \| .* \| {shown} \|$", page, re.MULTILINE), name
