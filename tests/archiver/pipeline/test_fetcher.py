@@ -1,0 +1,93 @@
+"""The Fetcher: the demand of all lanes in one read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from archiver.database.port import LaneRecord, Want
+from archiver.destinations.memory import MemoryDestination
+from archiver.destinations.port import Context, Unpaced
+from archiver.model import Connection, Customer, Delivery, Item, Kind, LaneId, Role
+from archiver.pipeline.circuit import Circuit
+from archiver.pipeline.fetcher import Fetcher
+from archiver.pipeline.gate import Gate
+from archiver.pipeline.lane import Lane
+from archiver.pipeline.pacer import Pacer
+from genstage.clock import SystemClock
+
+CLOCK = SystemClock()
+
+
+class Edge:
+    """What is asked and not delivered."""
+
+    def __init__(self, outstanding: int) -> None:
+        self.outstanding = outstanding
+
+
+class Table:
+    """The database's one read."""
+
+    def __init__(self, rows: dict[LaneId, int]) -> None:
+        self.rows = rows
+        self.reads: list[dict[LaneId, Want]] = []
+
+    async def waiting(self, wants: Mapping[LaneId, Want], now: int) -> Mapping[LaneId, Sequence[Delivery]]:
+        """As many as there are, up to the limit."""
+        assert now > 0
+        self.reads.append(dict(wants))
+        found = {lane: [delivery(lane, n) for n in range(min(want.limit, self.rows.get(lane, 0)))] for lane, want in wants.items()}
+        return {lane: rows for lane, rows in found.items() if rows}
+
+
+def delivery(lane: LaneId, number: int) -> Delivery:
+    key = lane * 1000 + number
+    return Delivery(key, lane, 1, f"/{key}", 0, 0, 0, None, Item(key, 1, Kind.SMS, str(key), str(key), "text/plain", 5, None, 0))
+
+
+def lane(number: LaneId, asked: int) -> Lane:
+    gate = Gate(Pacer(CLOCK.time()), CLOCK)
+    record = LaneRecord(
+        customer=Customer(id=number, name=f"c{number}", path_template="/{id}", created_at=0),
+        destination=Connection(id=number, customer_id=number, role=Role.DESTINATION, adapter="memory"),
+        sources=(),
+    )
+    made = Lane(record, MemoryDestination(Context(pace=Unpaced(), clock=CLOCK)), gate, Circuit(), CLOCK)
+    edge: Any = Edge(asked)
+    made.subscription = edge
+    return made
+
+
+@pytest.fixture
+def dry() -> list[tuple[LaneId, int]]:
+    return []
+
+
+async def test_all_lanes_are_read_at_once(dry: list[tuple[LaneId, int]]) -> None:
+    """Demand per lane is the parameter of one read."""
+    lanes = {1: lane(1, 5), 2: lane(2, 3)}
+    table: Any = Table({1: 100, 2: 100})
+    fetcher = Fetcher(table, lanes, CLOCK, lambda lane, coming: dry.append((lane.id, coming)))
+    found = await fetcher.handle_demand({1: 5, 2: 3})
+    assert {key: len(rows) for key, rows in found.items()} == {1: 5, 2: 3}
+    assert (len(table.reads), fetcher.reads, dry) == (1, 1, [])
+
+
+async def test_a_lane_that_comes_short_is_dry(dry: list[tuple[LaneId, int]]) -> None:
+    """It is told how much is coming; the rest of its demand is taken back."""
+    lanes = {1: lane(1, 5), 2: lane(2, 3)}
+    table: Any = Table({1: 2})
+    found = await Fetcher(table, lanes, CLOCK, lambda lane, coming: dry.append((lane.id, coming))).handle_demand({1: 5, 2: 3})
+    assert {key: len(rows) for key, rows in found.items()} == {1: 2}
+    assert dry == [(1, 2), (2, 0)]
+
+
+async def test_lanes_that_are_gone_are_not_read(dry: list[tuple[LaneId, int]]) -> None:
+    """Put away between the ask and the read: no read at all."""
+    table: Any = Table({})
+    fetcher = Fetcher(table, {}, CLOCK, lambda lane, coming: dry.append((lane.id, coming)))
+    assert await fetcher.handle_demand({1: 5}) == {}
+    assert fetcher.reads == 0

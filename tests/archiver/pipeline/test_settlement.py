@@ -1,0 +1,218 @@
+"""Settlement: what becomes of a delivery, by how its upload ended."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from archiver.database.port import LaneRecord, Settled
+from archiver.destinations.memory import MemoryDestination
+from archiver.destinations.port import Context
+from archiver.errors import DatabaseUnavailableError, ThrottleKind
+from archiver.lifecycle import DeliveryState
+from archiver.model import Connection, ConnectionState, Customer, Delivery, Item, Kind, Receipt, Role, Session
+from archiver.outcome import Archived, Deferred, Gone, Outcome, Parked, Rejected, Throttled, Unavailable
+from archiver.pipeline.circuit import Circuit
+from archiver.pipeline.events import DatabaseAway, DeliveryFailed, Event
+from archiver.pipeline.gate import Gate
+from archiver.pipeline.lane import Lane
+from archiver.pipeline.pacer import Pacer
+from archiver.pipeline.settlement import RETRY_SECONDS, Settlement
+from genstage.clock import SystemClock
+
+CLOCK = SystemClock()
+RECEIPT = Receipt(path="/1", size=10, sha256="00", archived_at=1)
+
+
+class Notes:
+    """The database's side and the lanes' side of settlement: what they were told."""
+
+    def __init__(self) -> None:
+        self.settled: list[Settled] = []
+        self.batches: list[int] = []
+        self.sessions: dict[int, Session] = {}
+        self.epochs: Mapping[int, int] = {}
+        self.told: list[tuple[Any, ...]] = []
+        self.failures = 0
+        self.holds = asyncio.Event()
+        self.holds.set()
+
+    async def settle(self, settled: Sequence[Settled], epochs: Mapping[int, int]) -> frozenset[int]:
+        """Writes, or fails as often as it should."""
+        await self.holds.wait()
+        if self.failures:
+            self.failures -= 1
+            raise DatabaseUnavailableError("the disk is full")
+        self.settled += settled
+        self.batches.append(len(settled))
+        self.epochs = epochs
+        return frozenset()
+
+    async def save_sessions(self, sessions: Mapping[int, Session]) -> None:
+        """Keeps sessions."""
+        self.sessions |= sessions
+
+    def freed(self, lane: Lane) -> None:
+        """Room returned."""
+
+    def worked(self, lane: Lane) -> None:
+        """The provider answered."""
+        self.told.append(("worked",))
+
+    def park(self, lane: Lane, state: ConnectionState, reason: str) -> None:
+        """The lane must wait."""
+        self.told.append(("park", state, reason))
+
+    def away(self, lane: Lane, reason: str, *, source: bool) -> None:
+        """Somebody is away."""
+        self.told.append(("away", reason, source))
+
+    def due_at(self, lane: Lane, ready_at: int) -> None:
+        """Something is due then."""
+        self.told.append(("due", ready_at))
+
+
+class Bench:
+    """One lane with deliveries in flight, and a settlement that writes into `Notes`."""
+
+    def __init__(self) -> None:
+        self.notes = Notes()
+        self.events: list[Event] = []
+        gate = Gate(Pacer(CLOCK.time()), CLOCK)
+        record = LaneRecord(
+            customer=Customer(id=3, name="acme", epoch=7, path_template="/{id}", created_at=0),
+            destination=Connection(id=2, customer_id=3, role=Role.DESTINATION, adapter="memory"),
+            sources=(),
+        )
+        self.lane = Lane(record, MemoryDestination(Context(pace=gate, clock=CLOCK)), gate, Circuit(), CLOCK)
+        database: Any = self.notes
+        self.settlement = Settlement(database, CLOCK, self.events.append, random.Random(1))
+        self.settlement.control(self.notes)
+
+    def delivery(self, number: int, attempt: int = 0) -> Delivery:
+        """A delivery that is in flight."""
+        self.lane.in_flight[number] = 10
+        return Delivery(number, 2, 3, f"/{number}", 0, 5, attempt, None, Item(number, 1, Kind.SMS, "x", "x", "text/plain", 10, None, 0))
+
+    async def settle(self, *outcomes: tuple[Delivery, Outcome]) -> list[Settled]:
+        """Reports, writes, and gives back what was written."""
+        writer = asyncio.create_task(self.settlement.run())
+        for delivery, outcome in outcomes:
+            self.settlement.report(self.lane, delivery, outcome)
+        await self.settlement.flush()
+        writer.cancel()
+        return self.notes.settled
+
+
+@pytest.fixture
+async def bench() -> Bench:
+    return Bench()
+
+
+async def test_archived_is_written_with_its_receipt(bench: Bench) -> None:
+    """Under the epoch that this process holds the customer with; then it leaves the in-flight set."""
+    (settled,) = await bench.settle((bench.delivery(1), Archived(RECEIPT)))
+    assert settled.state is DeliveryState.ARCHIVED
+    assert settled.receipt == RECEIPT
+    assert bench.notes.epochs == {3: 7}
+    assert not bench.lane.in_flight
+    assert bench.settlement.archived == 1
+
+
+async def test_it_stays_in_flight_until_the_commit(bench: Bench) -> None:
+    """A read that comes before the commit must still know it."""
+    bench.notes.holds.clear()
+    writer = asyncio.create_task(bench.settlement.run())
+    bench.settlement.report(bench.lane, bench.delivery(1), Archived(RECEIPT))
+    await asyncio.sleep(0)
+    assert 1 in bench.lane.in_flight
+    bench.notes.holds.set()
+    await bench.settlement.flush()
+    assert 1 not in bench.lane.in_flight
+    writer.cancel()
+
+
+async def test_outcomes_gather_while_a_write_runs(bench: Bench) -> None:
+    """Two hundred outcomes are two writes, not two hundred."""
+    await bench.settle(*((bench.delivery(n), Archived(RECEIPT)) for n in range(200)))
+    assert sum(bench.notes.batches) == 200
+    assert len(bench.notes.batches) <= 2
+
+
+@pytest.mark.parametrize(("attempt", "longest"), list(enumerate(RETRY_SECONDS)))
+async def test_a_charged_failure_waits_longer_each_time(bench: Bench, attempt: int, longest: int) -> None:
+    """5 s, 1 min, 5 min, 20 min, 1 h, 3 h, 24 h at most, and at least half of it."""
+    now = CLOCK.wall() * 1000
+    (settled,) = await bench.settle((bench.delivery(1, attempt), Deferred(reason="TransientError", detail="502")))
+    assert (settled.state, settled.attempt, settled.reason) == (DeliveryState.WAITING, attempt + 1, "TransientError")
+    assert 500 * longest - 50 <= settled.ready_at - now <= 1000 * longest + 1000
+    assert ("due", settled.ready_at) in bench.notes.told
+
+
+async def test_when_its_tries_are_used_up_it_is_rejected(bench: Bench) -> None:
+    """It needs a person then, and says after how many tries."""
+    (settled,) = await bench.settle((bench.delivery(1, len(RETRY_SECONDS)), Deferred(reason="TransientError", detail="502")))
+    assert settled.state is DeliveryState.REJECTED
+    assert settled.detail == "after 8 tries: 502"
+
+
+async def test_what_is_not_charged_keeps_its_tries(bench: Bench) -> None:
+    """A provider's trouble is not the item's."""
+    (settled,) = await bench.settle((bench.delivery(1, 3), Deferred(reason="TransientError", charged=False)))
+    assert (settled.state, settled.attempt) == (DeliveryState.WAITING, 3)
+
+
+@pytest.mark.parametrize(("reason", "end"), [("SourceGoneError", DeliveryState.GONE), ("SourceChangedError", DeliveryState.REJECTED)])
+async def test_a_source_is_believed_at_the_third_look(bench: Bench, reason: str, end: DeliveryState) -> None:
+    """Twice it is looked at again, half a minute to a minute later; the third time it is final."""
+    first, second, third = await bench.settle(*((bench.delivery(n, n), Deferred(reason=reason, detail="404")) for n in range(3)))
+    assert [first.state, second.state, third.state] == [DeliveryState.WAITING, DeliveryState.WAITING, end]
+    assert second.ready_at - CLOCK.wall() * 1000 >= 29_000
+
+
+async def test_rejected_and_gone_are_final_and_told(bench: Bench) -> None:
+    """With the reason that a person sees."""
+    rejected, gone = await bench.settle(
+        (bench.delivery(1), Rejected(reason="ConflictError", detail="something else stands there")),
+        (bench.delivery(2), Gone(evidence="availability: Purged")),
+    )
+    assert (rejected.state, rejected.reason) == (DeliveryState.REJECTED, "ConflictError")
+    assert (gone.state, gone.detail) == (DeliveryState.GONE, "availability: Purged")
+    assert len([event for event in bench.events if isinstance(event, DeliveryFailed)]) == 2
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told"),
+    [
+        (Throttled(retry_after=5.0, kind=ThrottleKind.RATE), None),
+        (Parked(state=ConnectionState.QUOTA_FULL, reason="full"), ("park", ConnectionState.QUOTA_FULL, "full")),
+        (Unavailable(reason="no route"), ("away", "no route", False)),
+        (Unavailable(reason="the share is away", source=True), ("away", "the share is away", True)),
+    ],
+)
+async def test_a_lanes_trouble_touches_no_delivery(bench: Bench, outcome: Outcome, told: tuple[Any, ...] | None) -> None:
+    """Nothing is written, no try is charged, and the delivery will be read again."""
+    assert await bench.settle((bench.delivery(1), outcome)) == []
+    assert not bench.lane.in_flight
+    assert not bench.lane.dry
+    assert bench.notes.told == ([told] if told else [])
+
+
+async def test_where_a_chunked_upload_stands_is_kept_when_the_lane_is_throttled(bench: Bench) -> None:
+    """The next try goes on there."""
+    session = Session(id="s", offset=8, started_at=1)
+    await bench.settle((bench.delivery(1), Throttled(retry_after=1.0, session=session)))
+    assert bench.notes.sessions == {1: session}
+
+
+async def test_outcomes_wait_while_the_database_is_away(bench: Bench) -> None:
+    """Nothing is lost: it is told, tried again, and written when the database is back."""
+    bench.notes.failures = 2
+    settled = await bench.settle((bench.delivery(1), Archived(RECEIPT)))
+    assert len(settled) == 1
+    assert [event.waiting for event in bench.events if isinstance(event, DatabaseAway)] == [1, 1]
+    assert not bench.settlement.away
