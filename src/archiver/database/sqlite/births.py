@@ -25,31 +25,30 @@ _ITEMS = ManyRows(
 )
 
 # A file that grew between its discovery and now. What has been archived somewhere stays what it was.
-_REFRESH = ManyRows(
-    "kind, external_id, part, locator, media_type, size, sha256",
+_CONTENT = "kind, external_id, part, locator, media_type, size, sha256"
+_CHANGED = """
+    given.kind IS NOT NULL
+    AND items.source_id = ?1 AND items.kind = given.kind AND items.external_id = given.external_id AND items.part = given.part
+    AND (items.locator <> given.locator OR items.media_type <> given.media_type
+         OR items.size IS NOT given.size OR items.sha256 IS NOT given.sha256)
+    AND NOT EXISTS (SELECT 1 FROM deliveries AS done WHERE done.item_id = items.id AND done.state = 'archived')
     """
+
+_REFRESH = ManyRows(
+    _CONTENT,
+    f"""
     UPDATE items SET locator = given.locator, media_type = given.media_type, size = given.size, sha256 = given.sha256
-    FROM :given
-    WHERE given.kind IS NOT NULL AND items.source_id = ?1 AND items.kind = given.kind AND items.external_id = given.external_id
-      AND items.part = given.part
-      AND (items.locator <> given.locator OR items.media_type <> given.media_type
-           OR items.size IS NOT given.size OR items.sha256 IS NOT given.sha256)
-      AND NOT EXISTS (SELECT 1 FROM deliveries WHERE deliveries.item_id = items.id AND deliveries.state = 'archived')
-    """,
+    FROM :given WHERE {_CHANGED}
+    """,  # noqa: S608  made of constants
 )
 
 # Parts of the old content are not parts of the new.
 _SESSIONS = ManyRows(
-    "kind, external_id, part, locator, media_type, size, sha256",
-    """
+    _CONTENT,
+    f"""
     UPDATE deliveries SET session = NULL
-    FROM :given CROSS JOIN items
-    WHERE given.kind IS NOT NULL AND items.source_id = ?1 AND items.kind = given.kind AND items.external_id = given.external_id
-      AND items.part = given.part
-      AND (items.locator <> given.locator OR items.media_type <> given.media_type
-           OR items.size IS NOT given.size OR items.sha256 IS NOT given.sha256)
-      AND deliveries.item_id = items.id AND deliveries.session IS NOT NULL
-    """,
+    WHERE session IS NOT NULL AND item_id IN (SELECT items.id FROM :given CROSS JOIN items WHERE {_CHANGED})
+    """,  # noqa: S608  made of constants
 )
 
 _DELIVERIES = ManyRows(

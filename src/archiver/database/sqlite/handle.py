@@ -66,7 +66,9 @@ class Handle:
         self._connected: tuple[sqlite3.Connection, sa.Connection] | None = None
 
     async def open(self) -> None:
-        """Starts the thread and connects."""
+        """Starts the thread and connects; harmless when called twice."""
+        if self._worker.running:
+            return
         self._worker.start()
         await self._on_thread(self._connect)
 

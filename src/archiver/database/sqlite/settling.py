@@ -59,8 +59,9 @@ _WRITABLE = """
     SELECT json_group_array(deliveries.id) FROM json_each(?1) AS given
     CROSS JOIN deliveries ON deliveries.id = given.value AND deliveries.state = 'waiting'
     CROSS JOIN customers ON customers.id = deliveries.customer_id
-    CROSS JOIN json_each(?2) AS owned
-    ON customers.id = json_extract(owned.value, '$[0]') AND customers.epoch = json_extract(owned.value, '$[1]')
+    WHERE (customers.id, customers.epoch) IN (
+        SELECT json_extract(owned.value, '$[0]'), json_extract(owned.value, '$[1]') FROM json_each(?2) AS owned
+    )
     """
 
 _SESSIONS = ManyRows(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 
 from archiver.database.conformance.world import NOW, discovery, world
 from archiver.database.port import Birth
 from archiver.database.sqlite import SqliteDatabase
-from archiver.database.sqlite.births import BirthRows
+from archiver.database.sqlite.births import BirthRows, add_births
 from archiver.model import Connection, Role
 
 
@@ -30,3 +32,20 @@ async def test_a_batch_is_a_handful_of_statements(database: SqliteDatabase, know
     await database.add_births(klm.source, klm.births(1500), now=NOW, cursor="a")
     # Three lists of up to 512 rows for each of INSERT items, (UPDATE deliveries, UPDATE items,) INSERT deliveries.
     assert len(seen) <= (18 if known else 12)
+
+
+async def test_no_statement_scans_a_table(database: SqliteDatabase) -> None:
+    """A source that finds everything again costs a few lookups per item, however much there is."""
+
+    def plans(raw: sqlite3.Connection) -> list[str]:
+        seen: list[str] = []
+        raw.set_trace_callback(seen.append)
+        source = Connection(id=1, customer_id=1, role=Role.SOURCE, adapter="memory")
+        add_births(raw, BirthRows.of(source, [Birth(discovery(1), [(2, "/a", 0)])] * 2, NOW, "a"))
+        raw.set_trace_callback(None)
+        return [row[3] for statement in seen for row in raw.execute(f"EXPLAIN QUERY PLAN {statement}")]
+
+    await world(database)
+    found = await database._writer.transact(plans)
+    assert len(found) > 10
+    assert [line for line in found if line.startswith(("SCAN items", "SCAN deliveries", "SCAN lane_counters"))] == []

@@ -13,7 +13,7 @@ from archiver.database.port import Settled
 from archiver.database.sqlite import SqliteDatabase
 from archiver.database.sqlite.settling import Settling
 from archiver.lifecycle import DeliveryState
-from archiver.model import Receipt
+from archiver.model import Receipt, Session
 
 RECEIPT = Receipt(path="/x", size=1, sha256="ab", archived_at=1)
 
@@ -86,3 +86,25 @@ async def test_the_careful_way_is_taken_only_when_something_is_missing(database:
         "COMMIT",
     ]
     assert [row.receipt and row.receipt.path for row in await database.deliveries()] == [one.path, two.path]
+
+
+async def test_no_statement_scans_a_table(database: SqliteDatabase) -> None:
+    """Each delivery is found by its number, in the hopeful way, the careful way and for sessions."""
+    klm = await world(database)
+    await database.add_births(klm.source, klm.births(4), now=NOW, cursor=None)
+    one, two, three, _ = await due(database, klm.lanes[0])
+    batch = [archived(one), settled(two, DeliveryState.WAITING), settled(three, DeliveryState.GONE)]
+    seen: list[str] = []
+
+    def plans(raw: sqlite3.Connection) -> list[str]:
+        raw.set_trace_callback(None)
+        work = [statement for statement in seen if statement.split()[0] in {"SELECT", "UPDATE", "INSERT"}]
+        return [row[3] for statement in work for row in raw.execute(f"EXPLAIN QUERY PLAN {statement}")]
+
+    await database._writer.run(lambda raw: raw.set_trace_callback(seen.append))
+    await database.save_sessions({one.id: Session(id="s", offset=1, started_at=1)})
+    await database.settle(batch, klm.epochs)
+    await database.settle(batch, klm.epochs)
+    found = await database._writer.run(plans)
+    assert len(found) > 20
+    assert [line for line in found if line.startswith(("SCAN deliveries", "SCAN customers", "SCAN receipts"))] == []
