@@ -10,10 +10,10 @@ It imports nothing of Archiver's but the model, so that it cannot share its mist
 
 from __future__ import annotations
 
+from archiver.sandbox.account import Account
 from archiver.sandbox.faults import Fault
 from archiver.sandbox.ledger import AccountRecord, FileRecord, Ledger
 from archiver.sandbox.limits import Limits
 from archiver.sandbox.server import Sandbox
-from archiver.sandbox.world import Account
 
 __all__ = ["Account", "AccountRecord", "Fault", "FileRecord", "Ledger", "Limits", "Sandbox"]

@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 
+from archiver.sandbox.account import DEFAULT_QUOTA_BYTES
 from archiver.sandbox.faults import Fault
 from archiver.sandbox.limits import Limits
 from archiver.sandbox.refusals import Refusal, Reply
-from archiver.sandbox.world import DEFAULT_QUOTA_BYTES, World
+from archiver.sandbox.world import World
 
 __all__ = ["AccountChange", "Jump", "NewAccount", "administer"]
 

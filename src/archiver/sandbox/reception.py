@@ -12,12 +12,13 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from archiver.sandbox.account import AccountState
 from archiver.sandbox.faults import Fault
 from archiver.sandbox.looking import LOOKING_ROUTES
 from archiver.sandbox.refusals import Refusal, Reply, api_error, auth_error, bad_input, throttled, union
 from archiver.sandbox.route import Call, Route
 from archiver.sandbox.uploading import MAX_BODY_BYTES, UPLOAD_ROUTES
-from archiver.sandbox.world import AccountState, World
+from archiver.sandbox.world import World
 
 __all__ = ["Answer", "CutOffError", "Reception"]
 

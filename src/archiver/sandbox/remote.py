@@ -16,11 +16,11 @@ from typing import Any, Self
 import aiohttp
 import msgspec
 
+from archiver.sandbox.account import DEFAULT_QUOTA_BYTES, Account
 from archiver.sandbox.content import ContentStore
 from archiver.sandbox.faults import Fault
 from archiver.sandbox.ledger import Ledger, decode_ledger
 from archiver.sandbox.limits import Limits
-from archiver.sandbox.world import DEFAULT_QUOTA_BYTES, Account
 
 __all__ = ["SandboxProcess", "SandboxRefusedError"]
 

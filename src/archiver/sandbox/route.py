@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from archiver.sandbox.account import AccountState
 from archiver.sandbox.refusals import Reply, Union, union
-from archiver.sandbox.world import AccountState, World
+from archiver.sandbox.world import World
 
 __all__ = ["Call", "Route"]
 

@@ -17,6 +17,7 @@ from aiohttp.http import RawRequestMessage
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
+from archiver.sandbox.account import DEFAULT_QUOTA_BYTES, Account
 from archiver.sandbox.admin import administer
 from archiver.sandbox.faults import Fault
 from archiver.sandbox.grants import ACCESS_TOKEN_SECONDS
@@ -26,7 +27,7 @@ from archiver.sandbox.oauth import authorise, issue_token
 from archiver.sandbox.reception import Answer, CutOffError, Reception
 from archiver.sandbox.refusals import Refusal, Reply
 from archiver.sandbox.uploading import MAX_BODY_BYTES
-from archiver.sandbox.world import DEFAULT_QUOTA_BYTES, Account, World
+from archiver.sandbox.world import World
 
 __all__ = ["HEADER_BYTES", "Sandbox"]
 

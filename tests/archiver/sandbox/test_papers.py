@@ -11,7 +11,7 @@ from archiver.sandbox.papers import conversation, conversation_json, fax
 
 def chance(seed: int) -> random.Random:
     """Chooses the words."""
-    return random.Random(seed)  # noqa: S311 - words, not secrets
+    return random.Random(seed)
 
 
 def test_a_fax_is_a_pdf_whose_table_leads_to_its_objects() -> None:
