@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test check format bench bench-pacer bench-line bench-database bench-genstage lock clean
+.PHONY: help setup demo test check format docs bench bench-pacer bench-line bench-database bench-genstage lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -44,6 +44,9 @@ check: $(READY) ## style, types, arrows between the rooms, exports
 format: $(READY) ## put the sources into their one form
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: $(READY) ## write the reference pages of docs/ anew from the code
+	$(BIN)/python tests/support/pages.py
 
 bench: bench-pacer bench-line ## the benchmarks whose figures the project promises
 
