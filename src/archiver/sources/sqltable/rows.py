@@ -110,6 +110,13 @@ def _sha256(text: str) -> str | None:
 
 
 def _json(value: Any) -> Any:
-    if isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
-        return value
-    return value.isoformat() if isinstance(value, date) else text_of(value)
+    """A value of a column as JSON can have it."""
+    match value:
+        case bool() | int() | str() | dict() | list():
+            return value
+        case float() | Decimal() if math.isfinite(value):
+            return int(value) if value == int(value) else float(value)
+        case date():
+            return value.isoformat()
+        case _:
+            return text_of(value)
