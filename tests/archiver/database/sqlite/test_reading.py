@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -35,20 +36,34 @@ def fill(raw: sqlite3.Connection, whale: World, others: list[World]) -> None:
     raw.commit()
 
 
-@pytest.fixture
-async def whale(database: SqliteDatabase) -> World:
-    """The lane with a hundred thousand."""
+async def build(path: Path) -> World:
+    """A file with all of them."""
+    database = SqliteDatabase(path)
+    await database.open()
     made = await world(database)
     others = [await world(database, f"small{number}") for number in range(20)]
     await database._writer.run(fill, made, others)
+    await database.close()
     return made
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, World]:
+    """The file, and the lane with a hundred thousand; the tests only read."""
+    path = tmp_path_factory.mktemp("reading") / "archiver.db"
+    return path, asyncio.run(build(path))
+
+
 @pytest.fixture
-def raw(whale: World, path: Path) -> Iterator[sqlite3.Connection]:
+def whale(built: tuple[Path, World]) -> World:
+    """The lane with a hundred thousand."""
+    return built[1]
+
+
+@pytest.fixture
+def raw(built: tuple[Path, World]) -> Iterator[sqlite3.Connection]:
     """A connection that counts."""
-    assert whale
-    made = sqlite3.connect(path)
+    made = sqlite3.connect(built[0])
     yield made
     made.close()
 
