@@ -18,6 +18,8 @@ import structlog
 from archiver.cli import COMMANDS, main
 
 Run = tuple[int, Any, str]
+AT_ONCE = ("--from-option", "sidecars=ignored")
+"""Files that were written just now are otherwise given a moment for their sidecars to come."""
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +98,7 @@ def test_a_customer_from_folder_to_folder(archiver: Any, tmp_path: Path) -> None
     source.mkdir()
     for number in range(3):
         (source / f"call-{number}.wav").write_bytes(bytes([number]) * 100)
-    code, added, words = archiver("customers", "add", "acme", "--from", f"folder:{source}", "--to", f"folder:{target}")
+    code, added, words = archiver("customers", "add", "acme", "--from", f"folder:{source}", *AT_ONCE, "--to", f"folder:{target}")
     assert code == 0
     assert added["customer"]["name"] == "acme"
     assert [one["role"] for one in added["customer"]["connections"]] == ["source", "destination"]
@@ -127,13 +129,13 @@ def test_retry(archiver: Any, tmp_path: Path) -> None:
     source, first, second = tmp_path / "in", tmp_path / "first", tmp_path / "second"
     source.mkdir()
     (source / "call.wav").write_bytes(b"sound")
-    archiver("customers", "add", "one", "--from", f"folder:{source}", "--to", f"folder:{first}")
+    archiver("customers", "add", "one", "--from", f"folder:{source}", *AT_ONCE, "--to", f"folder:{first}")
     archiver("run", "--until-empty")
     (stored,) = first.rglob("*.wav")
     in_the_way = second / stored.relative_to(first)
     in_the_way.parent.mkdir(parents=True)
     in_the_way.write_bytes(b"somebody else's")
-    archiver("customers", "add", "two", "--from", f"folder:{source}", "--to", f"folder:{second}")
+    archiver("customers", "add", "two", "--from", f"folder:{source}", *AT_ONCE, "--to", f"folder:{second}")
     assert archiver("run", "--until-empty")[1]["rejected"] == 1
     assert archiver("retry", "--customer", "one")[1] == {"retried": 0}
     in_the_way.unlink()
