@@ -17,12 +17,12 @@ Walk = tuple[Steps, bool]
 
 _UNWATCHED_SECONDS = 2.0
 """Between two rescans of a folder that cannot be watched."""
-_LAST_WAIT_SECONDS = 2.0
-"""How long a folder that is looked at only once is given to complete its files."""
+_QUIET_TIMES = 3
+"""So many quiet times the first pass waits for files that are not complete; one that is still being written then is no item yet."""
 
 
 class Rounds:
-    """The order of walks: everything; then what the watch hears of and what was not complete; now and then a rescan.
+    """The order of walks: everything, and what of it was not complete yet; then what the watch hears of, and now and then a rescan.
 
     Args:
         settings: The folder's.
@@ -36,29 +36,32 @@ class Rounds:
         self._watch = watch
         self._rescan_at = 0.0
         self._thorough_at = 0.0
-        self._end_at: float | None = None
+        self._first_ends_at: float | None = None
+        self._first_ended = False
 
     async def next(self) -> Walk | None:
         """Waits until there is something to walk for. None: the folder was to be looked at only once, and was."""
         now = time.monotonic()
         if not self._thorough_at:
-            steps, whole = self._rescan(now)
-            return steps, whole and self._watch is not None
-        return await self._last(now) if self._watch is None else await self._watched(now, self._watch)
+            steps, _ = self._rescan(now)
+            return steps, False
+        if not self._first_ended:
+            return await self._first(now)
+        return None if self._watch is None else await self._watched(now, self._watch)
 
-    async def _last(self, now: float) -> Walk | None:
-        self._end_at = self._end_at or now + _LAST_WAIT_SECONDS
-        if not self._scanner.waiting or now >= self._end_at:
-            return None
-        await asyncio.sleep(self._settings.settle)
-        return self._scanner.recheck(), False
+    async def _first(self, now: float) -> Walk:
+        """The end of the first pass: it is complete when the files that were written just before it have had their quiet time."""
+        self._first_ends_at = self._first_ends_at or now + _QUIET_TIMES * self._settings.settle
+        if self._scanner.waiting and now < self._first_ends_at:
+            await asyncio.sleep(self._settings.settle)
+            return self._scanner.recheck(), False
+        self._first_ended = True
+        return iter(()), True
 
     async def _watched(self, now: float, watch: Watch) -> Walk:
         wait = self._rescan_at - now
         if self._scanner.waiting:
             wait = min(wait, self._settings.settle)
-        if watch.failed:
-            wait = min(wait, _UNWATCHED_SECONDS)
         try:
             async with asyncio.timeout(max(wait, 0)):
                 await watch.changed.wait()
@@ -67,13 +70,16 @@ class Rounds:
         paths, lost = watch.take()
         now = time.monotonic()
         heard = self._scanner.look(paths)
-        if lost or now >= self._rescan_at or (watch.failed and not self._scanner.waiting):
+        if lost or now >= self._rescan_at:
             rescan, whole = self._rescan(now)
             return itertools.chain(heard, self._scanner.recheck(), rescan), whole
         return itertools.chain(heard, self._scanner.recheck()), False
 
     def _rescan(self, now: float) -> Walk:
-        self._rescan_at = now + self._settings.rescan_interval
+        interval = self._settings.rescan_interval
+        if self._watch is not None and self._watch.failed:
+            interval = min(interval, _UNWATCHED_SECONDS)
+        self._rescan_at = now + interval
         if now < self._thorough_at:
             return self._scanner.changes(), True
         self._thorough_at = now + self._settings.rescan_interval * self._settings.thorough_every

@@ -66,9 +66,6 @@ class FolderSource:
                     self._ignored = scanner.ignored
                     if found or (ended and whole):
                         yield Page(discoveries=found, cursor="", complete=ended and whole and not scanner.truncated)
-            if not self._closed:
-                # Looked at only once, and what was still being written has had its time.
-                yield Page(discoveries=[], cursor="", complete=not scanner.truncated)
         finally:
             if watch is not None:
                 watch.stop()

@@ -12,7 +12,7 @@ import pytest
 from archiver.adapter import check_options
 from archiver.errors import ConfigError, UnavailableError
 from archiver.model import Discovery, Kind
-from archiver.sources.conformance import Rig, SourceConformance, find_until, item_of
+from archiver.sources.conformance import Rig, SourceConformance, find, find_until, item_of
 from archiver.sources.files.disk import Disk
 from archiver.sources.folder import ADAPTER, FolderSettings, FolderSource
 from archiver.sources.folder.candidates import Reason
@@ -231,6 +231,17 @@ async def next_found(discovering: AsyncIterator[object]) -> Sequence[Discovery]:
             if page.discoveries:
                 return page.discoveries
     raise AssertionError("the watch has ended")
+
+
+async def test_the_first_pass_has_what_was_written_just_before_it(tmp_path: Path) -> None:
+    """Files without sidecars, which may still come: the pass is complete when they have had their time."""
+    for number in range(20):
+        (tmp_path / f"{number}.wav").write_bytes(b"x")
+    source = source_of(tmp_path, watch=True)
+    pages = await find(source)
+    assert sum(len(page.discoveries) for page in pages) == 20
+    assert [page.complete for page in pages][-1]
+    await source.close()
 
 
 async def test_a_new_directory_is_found_with_what_it_has(tmp_path: Path) -> None:
