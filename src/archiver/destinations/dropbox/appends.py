@@ -8,6 +8,7 @@ import msgspec
 
 from archiver.destinations.dropbox.api import Api, Request
 from archiver.destinations.dropbox.body import Body
+from archiver.destinations.dropbox.content_hash import body_hash
 from archiver.destinations.dropbox.errors import NotThereError, TooLargeError, union_error
 from archiver.destinations.dropbox.sessions import SessionPool
 from archiver.destinations.dropbox.wire import AppendBatchResult, Entry, StartResult, Success, decode, header_json
@@ -99,7 +100,11 @@ class Appends:
         )
         pieces = [entry.upload.data or b"" for entry in entries]
         request = Request(
-            route=_ROUTE, kind=CallKind.TRANSFER, items=len(entries), body=partial(Body, pieces), arg=f'{{"entries":[{arg}]}}'
+            route=_ROUTE,
+            kind=CallKind.TRANSFER,
+            items=len(entries),
+            body=partial(Body, pieces),
+            arg=f'{{"entries":[{arg}],"content_hash":"{body_hash(pieces)}"}}',
         )
         try:
             result: AppendBatchResult = await self._api.call(request, lambda answer: decode(answer, _BATCH))

@@ -10,7 +10,7 @@ import msgspec
 
 from archiver.destinations.dropbox.api import Api, Request
 from archiver.destinations.dropbox.body import Body
-from archiver.destinations.dropbox.content_hash import ContentHasher
+from archiver.destinations.dropbox.content_hash import ContentHasher, body_hash
 from archiver.destinations.dropbox.errors import ClosedError, NotThereError, OffsetError
 from archiver.destinations.dropbox.sessions import SESSION_SECONDS
 from archiver.destinations.dropbox.wire import StartResult, decode, header_json
@@ -127,7 +127,10 @@ class Transfer:
     async def _start(self, pieces: list[bytes], *, close: bool) -> None:
         """Begins a session; a file of a single chunk is sent with it."""
         request = Request(
-            route="files/upload_session/start", kind=CallKind.TRANSFER, body=partial(Body, pieces), arg=header_json({"close": close})
+            route="files/upload_session/start",
+            kind=CallKind.TRANSFER,
+            body=partial(Body, pieces),
+            arg=header_json({"close": close, "content_hash": body_hash(pieces)}),
         )
         result: StartResult = await self._api.call(request, lambda answer: decode(answer, _START))
         self.session = Session(id=result.session_id, offset=0, started_at=int(self._clock.wall() * 1000))
@@ -135,7 +138,7 @@ class Transfer:
 
     async def _append_at(self, offset: int, pieces: list[bytes], *, close: bool) -> None:
         session_id = "" if self.session is None else self.session.id
-        arg = header_json({"cursor": {"session_id": session_id, "offset": offset}, "close": close})
+        arg = header_json({"cursor": {"session_id": session_id, "offset": offset}, "close": close, "content_hash": body_hash(pieces)})
         request = Request(route="files/upload_session/append_v2", kind=CallKind.TRANSFER, body=partial(Body, pieces), arg=arg)
         await self._api.call(request, lambda _: None)
 

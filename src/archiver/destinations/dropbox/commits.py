@@ -103,7 +103,6 @@ def _argument(entry: Entry) -> FinishArg:
     return FinishArg(
         Cursor(entry.session_id, entry.size),
         Commit(path=entry.path, client_modified=timestamp(entry.upload.delivery.item.occurred_at)),
-        entry.content_hash,
     )
 
 

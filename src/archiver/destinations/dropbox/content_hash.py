@@ -6,8 +6,9 @@ Source: https://www.dropbox.com/developers/reference/content-hash
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
-__all__ = ["BLOCK_BYTES", "ContentHasher", "content_hash"]
+__all__ = ["BLOCK_BYTES", "ContentHasher", "body_hash", "content_hash"]
 
 BLOCK_BYTES = 4 * 1024 * 1024
 
@@ -22,6 +23,10 @@ class ContentHasher:
 
     def update(self, piece: bytes) -> None:
         """Takes the next piece."""
+        if len(piece) < self._room:  # the usual case: many small pieces to a block
+            self._block.update(piece)
+            self._room -= len(piece)
+            return
         view = memoryview(piece)
         while view:
             head = view[: self._room]
@@ -56,4 +61,12 @@ def content_hash(data: bytes, sha256: bytes) -> str:
         return hashlib.sha256(sha256).hexdigest()
     hasher = ContentHasher()
     hasher.update(data)
+    return hasher.hexdigest()
+
+
+def body_hash(pieces: Iterable[bytes]) -> str:
+    """The hash of a body made of pieces, without joining them."""
+    hasher = ContentHasher()
+    for piece in pieces:
+        hasher.update(piece)
     return hasher.hexdigest()

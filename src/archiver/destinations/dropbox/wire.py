@@ -53,11 +53,13 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class FinishArg(msgspec.Struct, frozen=True, gc=False):
-    """One file of ``finish_batch_v2``."""
+    """One file of ``finish_batch_v2``.
+
+    Its optional ``content_hash`` is left out: files.stone calls it the hash "of the file content uploaded in this call", which is none.
+    """
 
     cursor: Cursor
     commit: Commit
-    content_hash: str
 
 
 class FinishBatchArg(msgspec.Struct, frozen=True):

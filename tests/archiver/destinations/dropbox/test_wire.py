@@ -36,7 +36,7 @@ def test_headers_are_ascii(text: str) -> None:
 
 def test_a_commit_on_the_wire() -> None:
     """Never over another file, never under another name, never to be called a conflict with itself; no toast for the user."""
-    argument = FinishBatchArg([FinishArg(Cursor("s", 5), Commit(path="/ä", client_modified=timestamp(1_700_000_000_999)), "h")])
+    argument = FinishBatchArg([FinishArg(Cursor("s", 5), Commit(path="/ä", client_modified=timestamp(1_700_000_000_999)))])
     assert json.loads(msgspec.json.encode(argument)) == {
         "entries": [
             {
@@ -49,7 +49,6 @@ def test_a_commit_on_the_wire() -> None:
                     "mute": True,
                     "strict_conflict": False,
                 },
-                "content_hash": "h",
             }
         ]
     }
