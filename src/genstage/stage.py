@@ -181,11 +181,7 @@ class Taking(Stage):
 
     def drain(self) -> None:
         """For the pipeline: forgets what came by manual demand and was not begun; finishes the rest."""
-        for edge in list(self.inlet.edges):
-            if edge.manual:
-                edge.cancel()
-        self.inlet.forget(only_manual=True)
-        self.inlet.end_when_alone()
+        self.inlet.drain()
 
     def halt(self) -> list[Any]:
         """For the pipeline: finish what was begun; returns what was not."""

@@ -57,6 +57,7 @@ class Inlet:
         self.closing = False
         self._permanent = 0
         self._lone_ends = False
+        self._draining = False
         self._done = False
         self._idle: list[asyncio.Future[None]] = []
         self._coming = 0  # workers that were woken or made, and have not looked into the inbox yet
@@ -102,6 +103,19 @@ class Inlet:
         """From now on, being without any subscription ends the stage, whatever the terms were."""
         self._lone_ends = True
         self._look_for_the_end()
+
+    def drain(self) -> None:
+        """Ends subscriptions with manual demand and forgets what they brought; finishes what comes over the others, until they are over.
+
+        An automatic one that was silenced (``max_demand = 0``, or `Subscription.retract`) is over when nothing of it is in hand:
+        it would never ask for what may be held for it.
+        """
+        self._draining = True
+        for edge in list(self.edges):
+            if edge.manual or not edge.level:
+                edge.cancel()
+        self.forget(only_manual=True)
+        self.end_when_alone()
 
     def close(self) -> None:
         """Ends all subscriptions; the stage finishes what waits and ends."""
@@ -192,6 +206,8 @@ class Inlet:
             elif result is not None:
                 raise AnswerError(f"the handler of {self.name} returned {type(result).__name__}; only a ProducerConsumer returns something")
             edge.handled(count)
+            if self._draining and not edge.level:
+                edge.cancel()
         task = asyncio.current_task()
         if task is not None:
             self.tasks.discard(task)  # at once, so that a second one does not find itself surplus too

@@ -1,4 +1,4 @@
-# ruff: noqa: ARG002, D102 - the two ends implement protocols that are documented where they stand
+# ruff: noqa: D102 - the two ends implement protocols that are documented where they stand
 
 from __future__ import annotations
 

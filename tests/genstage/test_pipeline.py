@@ -145,7 +145,7 @@ def test_what_a_finished_producer_holds_is_still_given_out() -> None:
         def __init__(self) -> None:
             self.calls = 0
 
-        def handle_demand(self, demand: int) -> list[int] | None:  # noqa: ARG002 - it gives more than it is asked
+        def handle_demand(self, demand: int) -> list[int] | None:
             self.calls += 1
             return [1, 2, 3] if self.calls == 1 else None
 
@@ -180,7 +180,7 @@ def test_a_stray_cancellation_is_an_error() -> None:
     """A handler that awaits what somebody else cancelled has failed; its event must not vanish in silence."""
 
     class Sharing(Consumer[int]):
-        async def handle_event(self, event: int) -> None:  # noqa: ARG002 - any event will do
+        async def handle_event(self, event: int) -> None:
             shared = asyncio.get_running_loop().create_future()
             asyncio.get_running_loop().call_later(1, shared.cancel)
             await shared
@@ -320,7 +320,7 @@ def test_a_handler_cannot_wait_for_itself(verb: str) -> None:
     class Suicidal(Consumer[int]):
         pipeline: Pipeline
 
-        async def handle_event(self, event: int) -> None:  # noqa: ARG002 - any event will do
+        async def handle_event(self, event: int) -> None:
             await (self.pipeline.stop(self) if verb == "stop" else self.pipeline.drain())
 
     async def scenario() -> None:
@@ -362,6 +362,37 @@ def test_drain_forgets_what_manual_demand_had_read_ahead() -> None:
         assert sleeper.ended == [1.0, 1.0]
 
     run(scenario)
+
+
+@pytest.mark.parametrize("silenced", ["paused", "retracted"])
+def test_a_silenced_subscription_does_not_hold_up_a_drain(silenced: str) -> None:
+    """What was read for it meanwhile is discarded with notice; what it has in hand is finished."""
+    discarded: list[float] = []
+
+    class Claimer(Producer[float]):
+        async def handle_demand(self, demand: int) -> list[float]:
+            await asyncio.sleep(1)
+            return [3.0] * demand
+
+        def handle_discarded(self, key: object, events: list[float]) -> None:
+            assert key is None
+            discarded.extend(events)
+
+    async def scenario() -> None:
+        async with Pipeline() as pipeline:
+            sleeper = pipeline.start(Sleeper())
+            edge = sleeper.subscribe(pipeline.start(Claimer()), max_demand=2, min_demand=1)
+            await asyncio.sleep(4.5)
+            if silenced == "paused":
+                edge.max_demand = 0
+            else:
+                edge.retract()
+            await asyncio.sleep(1)
+            assert await pipeline.drain()
+        assert sleeper.ended == [3.0] * (2 if silenced == "paused" else 3)
+
+    run(scenario)
+    assert discarded == ([3.0] if silenced == "paused" else [])
 
 
 def test_after_the_deadline_handlers_are_cancelled() -> None:
@@ -537,7 +568,7 @@ def test_handlers_see_the_context_in_which_their_stage_was_started() -> None:
     seen: list[str] = []
 
     class Looking(Consumer[int]):
-        def handle_event(self, event: int) -> None:  # noqa: ARG002 - any event will do
+        def handle_event(self, event: int) -> None:
             seen.append(lane.get())
 
     async def scenario() -> None:

@@ -13,7 +13,7 @@ from genstage.testing import ScriptedProducer, run
 class Slow(Consumer[int]):
     """Ten seconds an event."""
 
-    async def handle_event(self, event: int) -> None:  # noqa: ARG002 - any event will do
+    async def handle_event(self, event: int) -> None:
         """Waits."""
         await asyncio.sleep(10)
 

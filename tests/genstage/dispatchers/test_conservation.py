@@ -1,6 +1,6 @@
 """What every dispatcher must hold, whatever happens: no demand and no event is lost or made up."""
 
-# ruff: noqa: ARG002, D102 - rules and invariants are named for what they do; the ends implement documented protocols
+# ruff: noqa: D102 - rules and invariants are named for what they do; the ends implement documented protocols
 
 from __future__ import annotations
 
