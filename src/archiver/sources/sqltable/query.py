@@ -77,7 +77,7 @@ class Table:
         """
         id_, content = self._column(self._settings.id_column), self._column(self._settings.content_column)
         statement = sa.select(id_, content).where(id_.in_(ids), content.is_not(None))
-        with _Translated(self._settings), self._engine.connect() as connection:
+        with _Translated(self._settings, reading=True), self._engine.connect() as connection:
             return {row[0]: row[1] for row in connection.execute(statement)}
 
     def part_of_content(self, id_: Any, offset: int, length: int) -> Any:
@@ -88,7 +88,7 @@ class Table:
         """
         key, content = self._column(self._settings.id_column), self._column(self._settings.content_column)
         cut = sa.func.substring if self._engine.dialect.name == "mssql" else sa.func.substr
-        with _Translated(self._settings), self._engine.connect() as connection:
+        with _Translated(self._settings, reading=True), self._engine.connect() as connection:
             statement = sa.select(cut(content, offset + 1, length)).where(key == id_, content.is_not(None))
             row = connection.execute(statement).first()
             if row is None:
@@ -183,10 +183,16 @@ def _read_only_file(url: URL) -> URL:
 
 
 class _Translated:
-    """Turns SQLAlchemy's errors into ours; theirs show statements with values, and addresses."""
+    """Turns SQLAlchemy's errors into ours; theirs show statements with values, and addresses.
 
-    def __init__(self, settings: SqlTableSettings) -> None:
+    Args:
+        settings: Whose password is not shown.
+        reading: Contents are read: the mapping was good when the row was found, so whatever is wrong now may be right again.
+    """
+
+    def __init__(self, settings: SqlTableSettings, *, reading: bool = False) -> None:
         self._url = settings.url
+        self._reading = reading
 
     def __enter__(self) -> None:
         """Begins."""
@@ -202,7 +208,7 @@ class _Translated:
 
     def _translated(self, error: SQLAlchemyError) -> ArchiverError:
         name = type(error.orig if isinstance(error, DBAPIError) and error.orig is not None else error).__name__
-        if isinstance(error, sa.exc.ProgrammingError):
+        if isinstance(error, sa.exc.ProgrammingError) and not self._reading:
             return ConfigError(f"sqltable: the database refuses to be asked: {name}", hint="May the account read the table?")
         return UnavailableError(f"the database of call records cannot be asked: {name}", hint=self._words(error))
 

@@ -385,6 +385,16 @@ async def test_a_closed_source_reads_no_more(calls: Calls) -> None:
         await anext(aiter(source.stream(item)))
 
 
+async def test_a_table_that_changed_is_unavailable_to_reading(calls: Calls) -> None:
+    """An item was found by a good mapping; what is wrong now is no reason to end the process."""
+    calls.add("1", AT, b"x")
+    (found,) = await calls.found()
+    calls.execute("ALTER TABLE calls RENAME TO phones")
+    source = calls.source()
+    assert isinstance((await source.read_many([item_of(found)]))[0], UnavailableError)
+    await source.close()
+
+
 async def test_content_that_was_emptied_is_gone(calls: Calls) -> None:
     """NULL where the bytes were: the user's own retention took them."""
     calls.add("1", AT, b"x")
