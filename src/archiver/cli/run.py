@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import Annotated
 
+import structlog
 from cyclopts import Parameter
 
 from archiver.app import Archiver, Progress
@@ -12,10 +14,13 @@ from archiver.cli.options import Options, settings_of
 from archiver.cli.output import Output, bytes_text
 from archiver.cli.progress import Display, live
 from archiver.cli.signals import draining
+from archiver.cli.version import installed_version
 from archiver.observe import log
 from archiver.settings import Settings
 
 __all__ = ["run"]
+
+_log = structlog.get_logger("archiver")
 
 
 async def run(  # noqa: PLR0913  each is a flag
@@ -56,11 +61,13 @@ async def run(  # noqa: PLR0913  each is a flag
     async with Archiver.open(settings, serve=True) as archiver:
         if not await archiver.customers():
             out.say("There are no customers yet; add some from elsewhere: archiver customers add NAME --from folder:PATH --to folder:PATH")
-        out.say(f"Serving {settings.database}. Ctrl-C lets what has begun end, and stops.")
+        out.say("Ctrl-C lets what has begun end, and stops.")
         with live(out) as display, draining(stop, lambda: _tell_draining(out, display, settings)):
             log.configure(settings.log_level, settings.log_format)
+            _log.info("Serving", database=settings.database, pid=os.getpid(), version=installed_version())
             ended = await archiver.run(stop, until_empty=until_empty, listener=log.log_events(), beside=[display.watch(archiver)])
             display.show(await archiver.progress())
+            _log.info("Stopped", drained=ended)
         progress = await archiver.progress()
     _tell_end(out, progress, ended=ended)
 
@@ -68,6 +75,7 @@ async def run(  # noqa: PLR0913  each is a flag
 def _tell_draining(out: Output, display: Display, settings: Settings) -> None:
     uploads = sum(lane.in_flight for lane in display.latest.lanes) if display.latest else 0
     display.note = "stopping"
+    _log.info("Draining", in_flight=uploads, seconds=settings.drain_seconds)
     out.say(f"Finishing {uploads} uploads, up to {settings.drain_seconds:g} s. Once more stops at once; nothing is lost either way.")
 
 
