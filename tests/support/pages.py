@@ -50,6 +50,10 @@ credentials are lost, so keep a copy elsewhere. It holds one key a line, base64:
 key, put a new one in front and keep the old one. A file that others may read is refused.
 """
 
+_EVENTS = """\
+Every event is one log line; its fields carry no content, no phone numbers and no paths. `archiver run` itself logs `Serving`,
+`Draining` and `Stopped`."""
+
 
 def pages() -> dict[str, str]:
     """Every made page by file name."""
@@ -92,7 +96,7 @@ def reference_page() -> str:
     parts += ["## States of a connection", _members(model, model.ConnectionState)]
     parts += ["## States of a customer", _table(["state"], [(f"`{state}`",) for state in model.CustomerState])]
     parts += ["## Outcomes of one try", _classes(outcome)]
-    parts += ["## Events", "Every event is one log line; its fields carry no content, no phone numbers and no paths.", _classes(events)]
+    parts += ["## Events", _EVENTS, _classes(events)]
     rows = [
         (f"`{name}`", f"`{error.__mro__[1].__name__}`", error.scope, error.exit_code if error.scope == "process" else "", _sentence(error))
         for name, error in inspect.getmembers(errors, inspect.isclass)
