@@ -27,12 +27,12 @@ async def test_twenty_four_kills_at_random_moments_lose_nothing(machine: Machine
     # Slow enough that many kills fall into the middle of calls and commits.
     limits = Limits(latency=0.03, commit_seconds=0.05, commit_seconds_per_file=0.001)
     await add_dropbox_customer(machine, sandbox, "airline", folder, limits)
-    moments = random.Random(20)  # noqa: S311  a seed that makes the failure of a run repeatable
+    moments = random.Random(20)
     stored = []
     for _ in range(KILLS):
-        process = await machine.start("run")
+        process = await machine.start("run", "--json")
         assert process.stderr is not None
-        # From the moment at which it works: imports are no moment that could lose anything.
+        # From its first line on (people's text goes to standard error with --json): what comes before could lose nothing.
         async with asyncio.timeout(20):
             await process.stderr.readline()
         with contextlib.suppress(TimeoutError):

@@ -13,7 +13,7 @@ from contextlib import aclosing
 import msgspec
 
 from archiver.database.port import Birth, Births, Database
-from archiver.errors import ArchiverError, Scope
+from archiver.errors import ArchiverError
 from archiver.model import Connection, Customer, Discovery, LaneId, Role
 from archiver.naming import item_path
 from archiver.pipeline.contents import Contents
@@ -80,9 +80,7 @@ class Collector:
                         await self._add(customer, source, page)
                         failures = 0
                 finished = True
-            except ArchiverError as error:
-                if error.scope is Scope.PROCESS:
-                    raise
+            except ArchiverError as error:  # also a table that lost a column, also a database that is away: nobody else's trouble
                 failures += 1
                 retry_in = min(_LONGEST_REST, 2.0 ** min(failures, 6)) * (0.5 + 0.5 * self._jitter.random())
                 self._listener(SourceFailed(source=source.id, customer=customer.name, reason=error.message, retry_in=retry_in))
