@@ -19,11 +19,13 @@ class OutletHooks:
     Attributes:
         wanted: Somebody asked, and the buffer could not serve all of it.
         discarded: Events that nobody will get: their key (None if not keyed) and themselves.
+        left: The last consumer has gone, while the stream goes on.
         done: Called once, when the stream has ended and nobody waits for the rest of it.
     """
 
     wanted: Callable[[], None]
     discarded: Callable[[Hashable, list[Any]], None]
+    left: Callable[[], None]
     done: Callable[[], None]
 
 
@@ -71,6 +73,8 @@ class Outlet:
             self._discard(self.dispatcher.cancel(edge))
             if self.ended:
                 self._let_go()
+            elif not self.edges:
+                self._hooks.left()
 
     def emit(self, answer: Any, *, bounded: bool) -> int:
         """Gives out what a handler returned; returns how many events that was.

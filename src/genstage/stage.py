@@ -117,6 +117,9 @@ class Giving(Stage):
             events: In their order.
         """
 
+    def _left(self) -> None:
+        """The last consumer has gone."""
+
     @property
     def outlet(self) -> Outlet:
         """For the toolkit: the giving side."""
@@ -124,8 +127,8 @@ class Giving(Stage):
             raise StateError(f"{self.name} has not been started; start it with pipeline.start() before others subscribe to it")
         return self._outlet
 
-    def _make_outlet(self, post: Post, wanted: Callable[[], None], done: Callable[[], None]) -> Outlet:
-        hooks = OutletHooks(wanted=wanted, discarded=self.handle_discarded, done=done)
+    def _make_outlet(self, post: Post, wanted: Callable[[], None]) -> Outlet:
+        hooks = OutletHooks(wanted=wanted, discarded=self.handle_discarded, left=self._left, done=post.done)
         self._outlet = Outlet(post.name, self._dispatcher.fresh(), hooks)
         return self._outlet
 
@@ -268,7 +271,7 @@ class Producer(Giving, Generic[Event]):
         if type(self).handle_demand is Producer.handle_demand:
             raise DefinitionError(f"{self.name} has no handler: define handle_demand(self, demand)")
         feed = Feed(self.handle_demand, self.poll_interval)
-        feed.outlet = self._make_outlet(post, feed.stir, post.done)
+        feed.outlet = self._make_outlet(post, feed.stir)
         self._feed = feed
 
 
@@ -329,9 +332,19 @@ class ProducerConsumer(Taking, Giving, Generic[Event, Result]):
     def _make_parts(self, post: Post) -> None:
         if type(self).handle_events is ProducerConsumer.handle_events:
             raise DefinitionError(f"{self.name} has no handler: define handle_events(self, events), returning events")
-        outlet = self._make_outlet(post, self._wanted, post.done)
+        outlet = self._make_outlet(post, self._wanted)
         handling = Handling(self.handle_events, self._emit, gate=outlet.dispatcher, done=outlet.end)
         self._inlet = Inlet(post.name, SplitInbox(), handling, post.spawn)
+
+    def drain(self) -> None:
+        """For the pipeline: finishes what is there, as long as somebody is there to take it."""
+        super().drain()
+        if not self.outlet.edges:
+            self._left()
+
+    def _left(self) -> None:
+        if self.inlet.draining:
+            self.inlet.halt()
 
     def _wanted(self) -> None:
         self.inlet.stir()

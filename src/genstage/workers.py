@@ -55,9 +55,9 @@ class Inlet:
         self.edges: dict[Subscription, None] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.closing = False
+        self.draining = False
         self._permanent = 0
         self._lone_ends = False
-        self._draining = False
         self._done = False
         self._idle: list[asyncio.Future[None]] = []
         self._coming = 0  # workers that were woken or made, and have not looked into the inbox yet
@@ -110,7 +110,7 @@ class Inlet:
         An automatic one that was silenced (``max_demand = 0``, or `Subscription.retract`) is over when nothing of it is in hand:
         it would never ask for what may be held for it.
         """
-        self._draining = True
+        self.draining = True
         for edge in list(self.edges):
             if edge.manual or not edge.level:
                 edge.cancel()
@@ -206,7 +206,7 @@ class Inlet:
             elif result is not None:
                 raise AnswerError(f"the handler of {self.name} returned {type(result).__name__}; only a ProducerConsumer returns something")
             edge.handled(count)
-            if self._draining and not edge.level:
+            if self.draining and not edge.level:
                 edge.cancel()
         task = asyncio.current_task()
         if task is not None:

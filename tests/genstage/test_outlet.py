@@ -14,7 +14,7 @@ class Told:
     """What an outlet told its stage."""
 
     def __init__(self) -> None:
-        self.wanted = self.done = 0
+        self.wanted = self.left = self.done = 0
         self.discarded: list[tuple[Hashable, list[Any]]] = []
 
     def outlet(self, dispatcher: Dispatcher) -> Outlet:
@@ -23,10 +23,13 @@ class Told:
         def wanted() -> None:
             self.wanted += 1
 
+        def left() -> None:
+            self.left += 1
+
         def done() -> None:
             self.done += 1
 
-        return Outlet("outlet", dispatcher, OutletHooks(wanted, lambda key, events: self.discarded.append((key, events)), done))
+        return Outlet("outlet", dispatcher, OutletHooks(wanted, lambda key, events: self.discarded.append((key, events)), left, done))
 
 
 @pytest.fixture
@@ -98,6 +101,20 @@ def test_an_answer_after_the_stage_was_taken_away_is_discarded(told: Told, opene
     assert edge.over
     outlet.emit([2], bounded=True)
     assert told.discarded == [(None, [2])]
+
+
+def test_the_stage_hears_when_the_last_consumer_goes(told: Told, opened: Callable[..., Subscription]) -> None:
+    """Not of the others, and not when its stream has ended anyway."""
+    outlet = told.outlet(DemandDispatcher())
+    first, second, third = opened(outlet), opened(outlet), opened(outlet)
+    first.cancel()
+    second.cancel()
+    assert told.left == 0
+    third.cancel()
+    assert told.left == 1
+    opened(outlet)
+    outlet.end()
+    assert told.left == 1
 
 
 def test_late_comers_learn_of_the_end(told: Told, opened: Callable[..., Subscription]) -> None:

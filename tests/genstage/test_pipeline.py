@@ -427,6 +427,22 @@ def test_drain_from_elsewhere_ends_an_endless_block() -> None:
     run(scenario)
 
 
+@pytest.mark.parametrize("alone_before", [True, False])
+def test_a_drain_does_not_work_for_nobody(alone_before: bool) -> None:
+    """What waits in the middle is forgotten when there is nobody below to take the results."""
+
+    async def scenario() -> None:
+        async with Pipeline() as pipeline:
+            forward = pipeline.start(Forward(), subscribe_to=pipeline.start(ScriptedProducer(range(100))), max_demand=6)
+            edge = pipeline.start(Probe()).subscribe(forward, demand="manual", cancel="temporary")
+            await idle()
+            if alone_before:
+                edge.cancel()
+            assert await pipeline.drain()
+
+    run(scenario)
+
+
 def test_a_stage_that_is_started_while_draining_drains_as_well() -> None:
     """A lane that wakes too late neither hangs the drain nor reads anything."""
 
