@@ -16,19 +16,31 @@ _STEPS = 40  # candidates that are looked at in one pass
 _PASSES = 3  # each between the neighbours of those which the last one left
 _SPAN = 64.0  # the smallest rate looked at is the refused one through this
 _MOST = 300  # stretches; when there are more, the older third is forgotten
-_NOISE = 3.0  # calls: the network moves them a little to and fro
 _CLOSE = 1.15  # bounds this near to each other are a point
 
 
 class _Candidate:
-    """A rate which the limit might be, the burst that would go with it, and how well the two explain the evidence: from 0 up, if all."""
+    """A rate which the limit might be.
 
-    __slots__ = ("burst", "fit", "rate")
+    Attributes:
+        rate: In calls per second.
+        burst: The burst that would go with it.
+        fit: How well the two explain everything; 0 and more is well, in calls.
+        surprise: How many calls earlier than it should have come the last refusal came.
+    """
 
-    def __init__(self, rate: float, least: float, most: float) -> None:
+    __slots__ = ("burst", "fit", "rate", "surprise")
+
+    def __init__(self, rate: float, least: float, most: float, last: float) -> None:
         self.rate = rate
-        self.burst = max(1.0, min(least, most))
+        self.burst = max(1.0, (least + most) / 2)
         self.fit = most - least
+        self.surprise = self.burst - last
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether it is none, after all: the network moves calls a little to and fro, but not so much."""
+        return self.surprise > min(3.0 + 0.1 * self.burst, 0.5 + 0.5 * self.burst)
 
 
 class Bounds:
@@ -52,7 +64,13 @@ class Bounds:
         """The best rate; if there is none, the largest whose burst is worth so many seconds of it, or the smallest of all."""
         if self.best is not None:
             return self.best
-        return next((one.rate for one in reversed(self._left) if one.burst >= one.rate * seconds), self.low)
+        above, over = None, 0.0
+        for candidate in reversed(self._left):
+            spare = candidate.burst - candidate.rate * seconds
+            if spare >= 0:
+                return candidate.rate if above is None else candidate.rate + (above - candidate.rate) * spare / (spare + over)
+            above, over = candidate.rate, -spare
+        return self.low
 
     def burst(self, rate: float) -> float:
         """The burst that goes with a rate, in calls."""
@@ -110,6 +128,8 @@ class Limit:
 
     def bounds(self, high: float) -> Bounds | None:
         """What is left of all rates up to ``high``; None if nothing is: the evidence contradicts itself."""
+        if not any(refused for _, _, refused in self._stretches):
+            return None
         low, top = high / _SPAN, high
         for _ in range(_PASSES):
             step = (top / low) ** (1 / (_STEPS - 1))
@@ -117,16 +137,22 @@ class Limit:
             fitting = max(candidate.fit for candidate in looked)
             left = [candidate for candidate in looked if candidate.fit >= fitting - 0.5 - 0.02 * candidate.burst]
             low, top = left[0].rate / step, min(high, left[-1].rate * step)
-        return Bounds(left) if fitting >= -(_NOISE + 0.1 * left[0].burst) else None
+        best = max(left, key=lambda candidate: candidate.fit)
+        return None if best.contradicted else Bounds(left)
 
-    def _bursts(self, rate: float) -> tuple[float, float]:
-        """If the limit were ``rate``: the least burst which everything taken needs, and the most which every refusal allows."""
-        level = least = sums = 0.0
-        n = 0
+    def _bursts(self, rate: float) -> tuple[float, float, float]:
+        """If the limit were ``rate``: the burst which everything taken needs, the one which all refusals allow, and the last of them.
+
+        A call that was taken proves that there was a burst, so the greatest counts; a refusal may come of a call that was late or early,
+        so the mean of all counts.
+        """
+        level = least = allowed = last = 0.0
+        refusals = 0
         for seconds, calls, refused in self._stretches:
             level = max(0.0, level + calls - rate * seconds)
             least = max(least, level)
             if refused:
-                sums += level + 1
-                n += 1
-        return least, sums / n if n else math.inf
+                last = level + 1
+                allowed += last
+                refusals += 1
+        return least, allowed / refusals, last

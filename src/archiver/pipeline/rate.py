@@ -33,7 +33,7 @@ _REFILL = 0.9  # of the rate, while the bucket is nearly empty
 _TIME_SHARE = 0.03  # of the time may go into the price of probes
 _CALL_SHARE = 0.003  # of the calls may be refused for them
 _CHEAPEST = 2.0  # seconds: no refusal counts for less
-_DOUBT = 0.9  # seconds of calls that a bucket holds: most hold about a second's, and it is never quite full
+_DOUBT = 1.0  # seconds of calls that a bucket holds on top: the most common kind
 _DEAR = 60.0  # seconds: a refusal that costs more is not risked on a guess
 _EVEN = 0.03  # a change of pace by less is none
 _HOLD = 130.0  # seconds at a step of a window's probe: two windows of a minute
@@ -81,6 +81,7 @@ class Rate:
         "_price_calls",
         "_step",
         "_step_at",
+        "_sure",
         "_taken",
         "_unsure",
         "_windowed",
@@ -100,14 +101,15 @@ class Rate:
         self._evidence = Limit(now)
         self._pace = self.value  # since the evidence's last turn
         self._doubt = _DOUBT  # seconds of burst which are taken for granted until two refusals tell
+        self._sure = False  # two refusals told, and agree
         self._windowed = False
         self._level = 0.0  # calls which the bucket misses, if the limit is what it is believed to be
         # the event: from a refusal to the first call that goes well
         self._event_at = -math.inf
         self._again_at = -math.inf
         self._event_calls = 0
-        self._unsure = 0.0  # the highest limit that explains what came, if there are many
-        self._dear = False  # an earlier refusal was
+        self._unsure = 0.0  # the rate that was refused, if many limits explain it
+        self._dear = 0  # how many of the refusals were
         self._over_at = now
         self._taken = 0  # since the last event was over
         self._before = 0.0  # the limit before it
@@ -195,7 +197,7 @@ class Rate:
         """The known limit is no longer there."""
         self.phase = Phase.START
         self._evidence.forget(now)
-        self._caution, self._doubt = 1.0, _DOUBT
+        self._caution, self._doubt, self._sure = 1.0, _DOUBT, False
 
     # -- refusals -------------------------------------------------------------------------------------------------------------------
 
@@ -236,9 +238,9 @@ class Rate:
         if self._unsure and self.limit is not None:
             if self.price < _DEAR:
                 self._caution = 0.125
-            elif self._dear and self._unsure > 3 * self.limit:
-                self.phase = Phase.PROBE
-            self._dear = self.price >= _DEAR
+            elif self._dear == 1 and self._unsure > 3 * self.limit:
+                self.phase = Phase.PROBE  # between a small bucket and a window: what is not refused costs nothing
+            self._dear += self.price >= _DEAR
             self._unsure = 0.0
         self._price_calls, self._event_calls = self._event_calls, 0
         span = now - self._over_at
@@ -256,11 +258,13 @@ class Rate:
         if self._windowed:
             return self._of_window(now)
         bounds = self._evidence.bounds(self.value * (0.99 if live else 1.02))
-        if bounds is None:
+        hasty = live and self._sure and now - self._over_at < _WINDOW
+        if bounds is None or hasty:
             limit = self._surprised(now)
             self._evidence.forget(now)
-            self._caution, self._doubt = 1.0, _DOUBT
+            self._caution, self._doubt, self._sure = 1.0, _DOUBT, False
             return limit
+        self._sure = bounds.best is not None
         if bounds.best is not None:
             self._doubt = _DOUBT
         elif self.price > _DEAR:
@@ -268,10 +272,12 @@ class Rate:
         limit = bounds.pick(self._doubt)
         if bounds.best is None:
             self._doubt = min(_WINDOW, self._doubt * 3)
-            self._unsure = bounds.high
+            self._unsure = self.value
         self.burst = bounds.burst(limit)
-        # No bucket holds more than a minute's calls: that is so many a minute.
-        return max(limit, self.burst / _WINDOW)
+        if self.burst > _WINDOW * limit:  # no bucket holds more than a minute's calls: it is so many a minute
+            limit = self.burst / _WINDOW
+            self._unsure = self.value
+        return min(limit, self.value * 0.98) if live else limit
 
     def _of_window(self, now: float) -> float:
         """The limit of a window, after a refusal: a step was too high. `over` corrects it if this was not the only one."""
@@ -284,8 +290,8 @@ class Rate:
         run = now - self._over_at
         if self.phase is not Phase.LIVE:
             return self._evidence.mean(min(_WINDOW, run))
-        if run < _RECENT:  # what was taken from one refusal to the next is surely permitted
-            return self._taken / (run + min(_WINDOW, self.price))
+        if run < _RECENT:  # what was taken from one refusal to the next is surely permitted, if that was long enough to tell
+            return max(self._taken / (run + min(_WINDOW, self.price)), self.value * 0.4)
         return self.value * 0.7
 
     def _probed(self, limit: float) -> None:
