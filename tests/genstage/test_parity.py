@@ -1,0 +1,65 @@
+"""The parity page: every row says what is ours and which test pins it, and that test exists."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "genstage" / "parity.md"
+PARTS = ("GenStage", "Dispatchers", "ConsumerSupervisor", "Broadway", "Flow")
+TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
+
+
+def rows() -> list[tuple[str, list[str]]]:
+    """Every row of every table: under which heading, and its cells. Table heads and their underlines are no rows."""
+    found: list[tuple[str, list[str]]] = []
+    heading = ""
+    fresh = False
+    for line in PAGE.read_text().splitlines():
+        if line.startswith("## "):
+            heading = line.removeprefix("## ")
+        elif line.startswith("|"):
+            cells = [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+            if fresh and not set("".join(cells)) <= {"-", ":"}:
+                found.append((heading, cells))
+            fresh = True
+            continue
+        fresh = False
+    return found
+
+
+@cache
+def tests_of(path: Path) -> frozenset[str]:
+    """The names of the tests in a file."""
+    tree = ast.parse(path.read_text())
+    return frozenset(node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def test_no_cell_is_empty() -> None:
+    """Every row has its three cells, with something in each."""
+    assert [cells for _, cells in rows() if len(cells) != 3 or not all(cells)] == []
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_has_rows(part: str) -> None:
+    """Each of the originals is there; no row stands under another heading, none twice."""
+    names = [cells[0] for heading, cells in rows() if heading == part]
+    assert names
+    assert len(names) == len(set(names))
+    assert {heading for heading, _ in rows()} <= set(PARTS)
+
+
+def test_every_named_test_exists() -> None:
+    """Every row names at least one test in its last cell, and every test that is named is there."""
+    missing = []
+    for _, cells in rows():
+        named = TEST.findall(cells[-1])
+        if not named:
+            missing.append(f"{cells[0]}: no test")
+        missing += [f"{path}::{name}" for path, name in named if not (ROOT / path).exists() or name not in tests_of(ROOT / path)]
+    assert missing == []
