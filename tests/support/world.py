@@ -1,11 +1,12 @@
-"""A whole pipeline on a real SQLite file, with sources and destinations in memory."""
+"""A whole pipeline on a real SQLite file, with sources and destinations in memory, in virtual time."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from archiver.database.port import LaneCounters
 from archiver.database.sqlite import SqliteDatabase
@@ -18,7 +19,26 @@ from archiver.pipeline.events import Event
 from archiver.pipeline.share import Budget
 from archiver.sources.memory import MemorySource
 from archiver.sources.port import Source
-from genstage.clock import SystemClock
+from genstage.testing import VirtualClock, VirtualLoop, run
+
+
+class Unhurried:
+    """A database whose work takes no virtual time, though its threads need real time for it."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._database, name)
+
+        async def unhurried(*args: Any, **named: Any) -> Any:
+            loop = asyncio.get_running_loop()
+            assert isinstance(loop, VirtualLoop)
+            with loop.standing_still():
+                return await method(*args, **named)
+
+        return unhurried
+
 
 FEATURES = Features(batch_items=10, batch_bytes=100_000, whole_bytes=10_000, resumable=True, name_rules="posix")
 
@@ -27,9 +47,9 @@ class World:
     """Customers, each with a memory source and a memory destination, and the assembly that serves them."""
 
     def __init__(self, path: Path) -> None:
-        self.clock = SystemClock()
+        self.clock = VirtualClock()
         self.path = path
-        self.database = SqliteDatabase(path, clock=self.clock)
+        self.database: Any = self.another_database()
         self.sources: dict[int, MemorySource] = {}
         self.stores: dict[int, MemoryStore] = {}
         self.opened: dict[int, MemoryDestination] = {}
@@ -39,6 +59,10 @@ class World:
         self.events: list[Event] = []
         self.changed = asyncio.Event()
         self.budget = Budget()
+
+    def another_database(self) -> Any:
+        """The same file as a process of its own sees it."""
+        return Unhurried(SqliteDatabase(self.path, clock=self.clock))
 
     async def add_customer(self, name: str, weight: int = 1) -> None:
         """A customer with one source and one destination."""
@@ -93,7 +117,7 @@ class World:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Returns when a condition holds; looked at after each event of the pipeline."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(3600):
             while not condition():
                 self.changed.clear()
                 await self.changed.wait()
@@ -121,6 +145,26 @@ class World:
     async def run_until_empty(self) -> Assembly:
         """Everything that there is, to its end."""
         assembly = self.assembly()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(3600):
             await LocalFleet(self.clock).run(assembly, asyncio.Event(), drain_seconds=5.0, until_empty=True)
         return assembly
+
+
+def in_virtual_time(test: Callable[[World], Coroutine[Any, Any, None]]) -> Callable[[Path], None]:
+    """Makes a test of a coroutine function that takes a `World`: an open database which this process serves."""
+
+    async def scenario(path: Path) -> None:
+        world = World(path)
+        await world.database.serve()
+        await world.database.open()
+        try:
+            await test(world)
+        finally:
+            await world.database.close()
+
+    def run_in_virtual_time(tmp_path: Path) -> None:
+        run(scenario, tmp_path / "archiver.db")
+
+    run_in_virtual_time.__name__ = test.__name__
+    run_in_virtual_time.__doc__ = test.__doc__
+    return run_in_virtual_time

@@ -249,9 +249,7 @@ class Lanes:
         changes = await self._parts.database.changes()
         if changes == self._changes:
             return
-        first, self._changes = self._changes == -1, changes
-        if first:
-            return
+        self._changes = changes
         self.on_change()
         records = await self._parts.database.lanes(list(self.awake))
         for lane_id, lane in list(self.awake.items()):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from typing import Any, TypeVar, TypeVarTuple
 
 __all__ = ["DeadlockError", "VirtualClock", "VirtualLoop", "idle", "run", "virtual_time"]
@@ -83,13 +84,22 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._job_ended)
         return future
 
-    async def shutdown_default_executor(self) -> None:
-        """As the parent's, which waits for a thread of its own."""
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Within it virtual time stands still: for awaiting threads and processes that are not the executor's.
+
+        Something must wake the loop in real time, or the loop waits for ever.
+        """
         self._selector.jobs += 1
         try:
-            await super().shutdown_default_executor()
+            yield
         finally:
             self._selector.jobs -= 1
+
+    async def shutdown_default_executor(self) -> None:
+        """As the parent's, which waits for a thread of its own."""
+        with self.standing_still():
+            await super().shutdown_default_executor()
 
     def _job_ended(self, _future: asyncio.Future[Any]) -> None:
         self._selector.jobs -= 1

@@ -9,9 +9,10 @@ from archiver.errors import QuotaFullError, RejectedError, ThrottleKind, Transie
 from archiver.lifecycle import DeliveryState
 from archiver.model import ConnectionState, CustomerState
 from archiver.pipeline.events import BatchSettled, DeliveryFailed, LaneParked, LaneResumed, LaneThrottled, SourceFailed
-from support.world import World
+from support.world import World, in_virtual_time
 
 
+@in_virtual_time
 async def test_everything_arrives_once_under_its_path(world: World) -> None:
     """Three customers' items are archived, each exactly once, with the bytes of the source."""
     for name, count in (("airline", 500), ("bakery", 3), ("clinic", 1)):
@@ -27,6 +28,7 @@ async def test_everything_arrives_once_under_its_path(world: World) -> None:
     assert sum(len(destination.calls) for destination in world.opened.values()) < 100
 
 
+@in_virtual_time
 async def test_what_comes_while_it_runs_is_archived_too(world: World) -> None:
     """A new item wakes its sleeping lane by a hint, without a sweep."""
     await world.add_customer("bakery")
@@ -37,6 +39,7 @@ async def test_what_comes_while_it_runs_is_archived_too(world: World) -> None:
         await world.until(lambda: len(world.stores[world.lanes["bakery"]].objects) == 3)
 
 
+@in_virtual_time
 async def test_nothing_is_read_while_every_lane_is_throttled(world: World) -> None:
     """The blog's claim, counted: no demand, no read; the first read comes after the Retry-After."""
     for name in ("airline", "bakery"):
@@ -55,12 +58,13 @@ async def test_nothing_is_read_while_every_lane_is_throttled(world: World) -> No
     assert [(await world.counters(name)).archived for name in ("airline", "bakery")] == [50, 50]
 
 
+@in_virtual_time
 async def test_a_throttled_lane_delays_nobody(world: World) -> None:
     """While the airline waits for its Retry-After, the bakery's items pass; the airline's are untouched and follow."""
     await world.add_customer("airline")
     await world.add_customer("bakery")
     world.put("airline", 30)
-    world.prepare["airline"] = lambda destination: destination.throttle_next(1.5)
+    world.prepare["airline"] = lambda destination: destination.throttle_next(60.0)
     assembly = world.assembly()
     async with world.running(assembly):
         await world.until(lambda: bool(world.seen(LaneThrottled)))
@@ -72,6 +76,7 @@ async def test_a_throttled_lane_delays_nobody(world: World) -> None:
     assert not world.seen(DeliveryFailed)
 
 
+@in_virtual_time
 async def test_a_429_is_obeyed_across_a_restart(world: World) -> None:
     """The Retry-After is kept with the connection: the next process sends nothing before it is over."""
     await world.add_customer("airline")
@@ -89,6 +94,7 @@ async def test_a_429_is_obeyed_across_a_restart(world: World) -> None:
     assert (await world.counters("airline")).archived == 5
 
 
+@in_virtual_time
 async def test_contention_throttles_commits_and_charges_nobody(world: World) -> None:
     """too_many_write_operations is not the item's fault: it is tried again and its attempts stay."""
     await world.add_customer("airline")
@@ -99,6 +105,7 @@ async def test_contention_throttles_commits_and_charges_nobody(world: World) -> 
     assert not world.seen(DeliveryFailed)
 
 
+@in_virtual_time
 async def test_a_full_quota_parks_the_lane_once_and_keeps_the_items(world: World) -> None:
     """One event for a thousand items; nothing is charged; a person's resume goes on with the same lane."""
     await world.add_customer("airline")
@@ -115,7 +122,7 @@ async def test_a_full_quota_parks_the_lane_once_and_keeps_the_items(world: World
         counters = await world.counters("airline")
         assert (counters.state, counters.waiting) == (ConnectionState.QUOTA_FULL, 200)
         full = False
-        other = type(world.database)(world.path, clock=world.clock)
+        other = world.another_database()
         await other.open()
         await other.set_connection_state(world.lanes["airline"], ConnectionState.ACTIVE, "")
         await other.close()
@@ -124,6 +131,7 @@ async def test_a_full_quota_parks_the_lane_once_and_keeps_the_items(world: World
     assert not world.seen(DeliveryFailed)
 
 
+@in_virtual_time
 async def test_a_transient_failure_is_charged_and_tried_later(world: World) -> None:
     """A 5xx for one item: it waits with an attempt more, the others are archived."""
     await world.add_customer("airline")
@@ -136,6 +144,7 @@ async def test_a_transient_failure_is_charged_and_tried_later(world: World) -> N
     assert row.ready_at > world.clock.wall() * 1000
 
 
+@in_virtual_time
 async def test_a_rejected_item_is_told_and_stops_nobody(world: World) -> None:
     """It needs a person; the reason is kept with it, and `retry` brings it back."""
     await world.add_customer("airline")
@@ -151,6 +160,7 @@ async def test_a_rejected_item_is_told_and_stops_nobody(world: World) -> None:
     assert (await world.counters("airline")).archived == 10
 
 
+@in_virtual_time
 async def test_an_unreachable_provider_charges_nobody(world: World) -> None:
     """The network is away for two calls: the items are untouched, the lane rests and goes on by itself."""
     await world.add_customer("airline")
@@ -162,6 +172,7 @@ async def test_an_unreachable_provider_charges_nobody(world: World) -> None:
     assert (await world.counters("airline")).archived == 10
 
 
+@in_virtual_time
 async def test_bytes_that_are_not_as_declared_are_never_archived(world: World) -> None:
     """The source gives other bytes than it declared: nothing becomes visible, the delivery waits with the reason."""
     await world.add_customer("airline")
@@ -173,6 +184,7 @@ async def test_bytes_that_are_not_as_declared_are_never_archived(world: World) -
     assert row.reason == "SourceChangedError"
 
 
+@in_virtual_time
 async def test_large_items_are_streamed(world: World) -> None:
     """What is larger than whole_bytes comes as a stream, with the same promise."""
     await world.add_customer("airline")
@@ -181,11 +193,12 @@ async def test_large_items_are_streamed(world: World) -> None:
     assert {stored.size for stored in world.stores[world.lanes["airline"]].objects.values()} == {50_000}
 
 
+@in_virtual_time
 async def test_a_paused_customer_is_served_no_more_until_resumed(world: World) -> None:
     """Pause by another process takes effect while it runs; resume too."""
     await world.add_customer("airline")
     world.prepare["airline"] = lambda destination: setattr(destination, "limit", RateLimit(calls_per_second=1000.0, burst=5))
-    other = type(world.database)(world.path, clock=world.clock)
+    other = world.another_database()
     await other.open()
     try:
         await other.set_customer_state("airline", CustomerState.PAUSED)
@@ -197,6 +210,7 @@ async def test_a_paused_customer_is_served_no_more_until_resumed(world: World) -
         await other.close()
 
 
+@in_virtual_time
 async def test_a_drain_ends_what_has_begun_and_forgets_the_rest(world: World) -> None:
     """SIGTERM: uploads in flight end and are settled; nothing is left half; the rest still waits."""
     await world.add_customer("airline")
@@ -210,6 +224,7 @@ async def test_a_drain_ends_what_has_begun_and_forgets_the_rest(world: World) ->
     assert counters.waiting > 0
 
 
+@in_virtual_time
 async def test_a_source_that_fails_is_told_and_tried_again(world: World) -> None:
     """An unreachable source stops nobody; the listener learns of it."""
     await world.add_customer("airline")
@@ -225,6 +240,7 @@ async def test_a_source_that_fails_is_told_and_tried_again(world: World) -> None
     assert not world.seen(LaneResumed)
 
 
+@in_virtual_time
 async def test_memory_is_bounded_by_the_budget_not_by_the_backlog(world: World) -> None:
     """However much waits, no more than the budget is asked and held."""
     world.budget = type(world.budget)(items=50, bytes=5_000)
