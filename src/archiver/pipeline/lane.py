@@ -135,9 +135,13 @@ class Lane:
 
     def claim(self) -> Claim:
         """What it would take now: enough for as many `put_many` calls as its pace has room for."""
+        room = self.gate.room(self.puts)
+        if self.uploader is not None:
+            # No more calls than that: what a batch leaves over then waits for the next one, instead of making a call of its own.
+            self.uploader.workers = max(1, self.puts + room)
         return Claim(
             lane=self.id,
-            wants=0 if self.dry else max(0, self.gate.room(self.puts) * self._per_call() - self.asked - self.queued),
+            wants=0 if self.dry else max(0, room * self._per_call() - self.asked - self.queued),
             item_bytes=max(1, int(self._item_bytes)),
             held_items=self.held_items,
             held_bytes=self.held_bytes,

@@ -37,7 +37,6 @@ _IDLE_SECONDS = 10.0  # how long a dry lane stays awake: keeps its connection wa
 _PROBE_SECONDS = 15 * 60.0  # how often a full or misconfigured destination is looked at again
 _PROBED = frozenset({ConnectionState.QUOTA_FULL, ConnectionState.MISCONFIGURED})
 _MOST_UNSETTLED = 20_000  # outcomes waiting for the database beyond which nothing more is asked
-_WORKERS = 32  # put_many calls of one lane at a time, at most; the pacer decides below that
 
 
 class LaneParts(msgspec.Struct, frozen=True, kw_only=True):
@@ -315,7 +314,7 @@ class Lanes:
         circuit = self._circuits.setdefault(connection.adapter, Circuit())
         lane = Lane(record, parts.open_destination(connection, gate), gate, circuit, self._clock)
         uploader = Uploader(lane, parts.contents, parts.settlement.report, parts.settlement.save_session)
-        lane.uploader = parts.pipeline.start(uploader, workers=_WORKERS)
+        lane.uploader = parts.pipeline.start(uploader)
         assert self._fetcher is not None, "Lanes.fetch_from was not called"  # noqa: S101  a wiring mistake
         lane.subscription = uploader.subscribe(self._fetcher, key=lane_id, demand="manual", cancel="temporary")
         self.awake[lane_id] = lane
