@@ -89,6 +89,9 @@ class Outlet:
             edge.deliver(edge, events)
         if discards:
             self._discard(discards)
+        if self.dispatcher.expelled:
+            for edge in self.dispatcher.expel():
+                edge.cancel()
         if self._done:  # the stage was taken away while its handler ran
             self._discard(self.dispatcher.flush())
         return count

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypedDict
 
 from genstage.errors import SubscriptionError
 
-__all__ = ["CancelMode", "DemandMode", "Downstream", "Subscription", "TermOptions", "Terms", "Upstream"]
+__all__ = ["CancelMode", "DemandMode", "Downstream", "SlowMode", "Subscription", "TermOptions", "Terms", "Upstream"]
 
 CancelMode = Literal["permanent", "transient", "temporary"]
 DemandMode = Literal["automatic", "manual"]
+SlowMode = Literal["wait", "drop", "cancel"]
 
 
 class TermOptions(TypedDict, total=False):
@@ -22,6 +23,10 @@ class TermOptions(TypedDict, total=False):
     min_demand: int
     cancel: CancelMode
     demand: DemandMode
+    partition: Hashable
+    selector: Callable[[Any], object]
+    slow: SlowMode
+    options: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,11 @@ class Terms:
         cancel: What the end of this subscription means for the consumer. "permanent": it ends with its last permanent subscription,
             when it has finished what waits. "transient": only the failure of the producer ends it. "temporary": it lives on.
         demand: "automatic": the toolkit asks. "manual": `Subscription.ask` does.
+        partition: Which partition's events it wants; for producers with a `PartitionDispatcher`, and only for them.
+        selector: Of which events it wants those for which this is true; for producers with a `BroadcastDispatcher`.
+        slow: What a `BroadcastDispatcher` does when it has no demand for an event. "wait": the others wait for it. "drop": it misses
+            the event, which `Subscription.dropped` counts. "cancel": its subscription is cancelled.
+        options: What only a dispatcher of the user's own understands.
     """
 
     key: Hashable = None
@@ -42,6 +52,10 @@ class Terms:
     min_demand: int | None = None
     cancel: CancelMode = "permanent"
     demand: DemandMode = "automatic"
+    partition: Hashable = None
+    selector: Callable[[Any], object] | None = None
+    slow: SlowMode = "wait"
+    options: Any = None
 
     def __post_init__(self) -> None:
         if self.max_demand < 0:
@@ -55,6 +69,10 @@ class Terms:
             raise SubscriptionError(f'cancel is {self.cancel!r}; give "permanent", "transient" or "temporary"')
         if self.demand not in ("automatic", "manual"):
             raise SubscriptionError(f'demand is {self.demand!r}; give "automatic" or "manual"')
+        if self.slow not in ("wait", "drop", "cancel"):
+            raise SubscriptionError(f'slow is {self.slow!r}; give "wait", "drop" or "cancel"')
+        if self.selector is not None and not callable(self.selector):
+            raise SubscriptionError(f"selector is {self.selector!r}; give a function of one event, or leave it out")
 
 
 class Upstream(Protocol):
@@ -99,7 +117,20 @@ class Subscription:
     Everything that is asked for is delivered, taken back or still outstanding; nothing else happens to it.
     """
 
-    __slots__ = ("_downstream", "_max", "_min", "_upstream", "deliver", "level", "manual", "outstanding", "over", "terms", "turn")
+    __slots__ = (
+        "_downstream",
+        "_max",
+        "_min",
+        "_upstream",
+        "deliver",
+        "dropped",
+        "level",
+        "manual",
+        "outstanding",
+        "over",
+        "terms",
+        "turn",
+    )
 
     def __init__(self, upstream: Upstream, downstream: Downstream, terms: Terms) -> None:
         self.terms = terms
@@ -107,6 +138,8 @@ class Subscription:
         """Whether `ask` is the user's business."""
         self.outstanding = 0
         """Asked for and not yet delivered."""
+        self.dropped = 0
+        """Events that it missed because it had no demand for them; with ``slow="drop"`` only."""
         self.over = False
         """No more will come: it was cancelled, or the stream ended."""
         self.turn = 0  # the ledger's

@@ -38,8 +38,7 @@ class DemandDispatcher(Dispatcher):
 
     def subscribe(self, edge: Subscription) -> None:
         """Takes in a consumer, which must not give a key."""
-        if edge.key is not None:
-            raise SubscriptionError(f"{edge!r}: the producer is not keyed; leave key out, or declare it with dispatcher=KeyedDispatcher()")
+        self.check(edge)
         self._ledger.add(edge)
 
     def cancel(self, edge: Subscription) -> Discards:

@@ -36,6 +36,8 @@ class KeyedDispatcher(Dispatcher):
         buffer_size: How many events beyond what was asked may be held per key. One more is an `ExcessError`.
     """
 
+    means = frozenset({"key"})
+
     def __init__(self, *, buffer_size: int = 0) -> None:
         if buffer_size < 0:
             raise SubscriptionError(f"buffer_size is {buffer_size}; give 0 (hold nothing) or more")
@@ -53,6 +55,7 @@ class KeyedDispatcher(Dispatcher):
         """Takes in a consumer, which must give a key."""
         if edge.key is None:
             raise SubscriptionError(f"{edge!r}: the producer is keyed; say whose events are wanted with key=…")
+        self.check(edge)
         entry = self._keys.get(edge.key)
         if entry is None:
             entry = self._keys[edge.key] = _Key()

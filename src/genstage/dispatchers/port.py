@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable
-from typing import Any
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, ClassVar, Final
 
+from genstage.errors import SubscriptionError
 from genstage.subscription import Subscription
 
 __all__ = ["Deliveries", "Discards", "Dispatched", "Dispatcher"]
@@ -20,6 +21,16 @@ Dispatched = tuple[int, Deliveries, Discards]
 """What becomes of the events that a handler returned: how many it returned, who gets which, what nobody wants any more."""
 
 
+_MEANING: Final[Mapping[str, tuple[object, str]]] = {
+    "key": (None, "declare the producer with dispatcher=KeyedDispatcher()"),
+    "partition": (None, "declare the producer with dispatcher=PartitionDispatcher(…)"),
+    "selector": (None, "declare the producer with dispatcher=BroadcastDispatcher()"),
+    "slow": ("wait", "declare the producer with dispatcher=BroadcastDispatcher()"),
+    "options": (None, "write a dispatcher that understands it"),
+}
+"""The terms that only some dispatchers understand: their values if not given, and what to do about them."""
+
+
 class Dispatcher(ABC):
     """Keeps the demand of one producer's consumers, and shares its events out. Pure: it calls nobody, it only answers.
 
@@ -28,7 +39,12 @@ class Dispatcher(ABC):
     """
 
     wanted: int = 0
-    """How many events are outstanding in all. Kept by the dispatcher; a plain attribute, since every step of every stage looks at it."""
+    """How many events may be asked of the producer now. Kept by the dispatcher; a plain attribute, since every step of every stage
+    looks at it."""
+    expelled: Sequence[Subscription] = ()
+    """Subscriptions that the last `dispatch` gave up as too slow: the stage takes them with `expel` and cancels them."""
+    means: ClassVar[frozenset[str]] = frozenset()
+    """Which of the terms ``key``, ``partition``, ``selector``, ``slow`` and ``options`` mean something here; `check` refuses the others."""
 
     @abstractmethod
     def fresh(self) -> Dispatcher:
@@ -75,6 +91,21 @@ class Dispatcher(ABC):
         Raises:
             AnswerError: The answer is not of the shape that this dispatcher needs, or is too much.
         """
+
+    def expel(self) -> Sequence[Subscription]:
+        """Takes out those that were given up as too slow."""
+        expelled, self.expelled = self.expelled, ()
+        return expelled
+
+    def check(self, edge: Subscription) -> None:
+        """For `subscribe`: refuses terms that mean nothing here, so that a slip is not taken for a wish.
+
+        Raises:
+            SubscriptionError: With the dispatcher that the terms are for.
+        """
+        for name, (unset, advice) in _MEANING.items():
+            if name not in self.means and getattr(edge.terms, name) != unset:
+                raise SubscriptionError(f"{edge!r}: {name} means nothing to a {type(self).__name__}; leave it out, or {advice}")
 
     @abstractmethod
     def holds(self, edge: Subscription) -> bool:
