@@ -153,7 +153,7 @@ class Archiver:
         database = SqliteDatabase(path, clock=clock)
         # No total timeout: big files take long. Each adapter limits the time without progress itself.
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=120)
-        connector = aiohttp.TCPConnector(limit=0, limit_per_host=0, keepalive_timeout=30)
+        connector = aiohttp.TCPConnector(limit=0, limit_per_host=0)
         async with aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=True) as http:
             try:
                 if serve:

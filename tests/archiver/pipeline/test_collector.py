@@ -1,0 +1,98 @@
+"""The Collector: what sources find becomes items, deliveries and hints."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from archiver.errors import ConfigError
+from archiver.lifecycle import DeliveryState
+from archiver.model import Role
+from archiver.pipeline.collector import Collector
+from archiver.pipeline.contents import Contents
+from archiver.pipeline.events import Born, SourceFailed
+from archiver.sources.memory import MemorySource
+from archiver.sources.port import Page
+from support.world import World, in_virtual_time
+
+
+def collector(world: World, hints: list[set[int]]) -> Collector:
+    return Collector(
+        world.database,
+        Contents(world.open_source),
+        lambda _: "posix",
+        lambda lanes: hints.append(set(lanes)),
+        clock=world.clock,
+        listener=world.listen,
+    )
+
+
+@in_virtual_time
+async def test_a_complete_pass_is_counted_and_hinted(world: World) -> None:
+    """Found, new, and the lane that has something waiting now."""
+    await world.add_customer("acme")
+    world.put("acme", 2500)
+    hints: list[set[int]] = []
+    (customer,) = await world.database.customers()
+    (source,) = await world.database.connections(role=Role.SOURCE)
+    some = collector(world, hints)
+    collected = await some.collect(customer, source)
+    assert (collected.found, collected.new) == (2500, 2500)
+    assert set().union(*hints) == {world.lanes["acme"]}
+    assert some.passed == {source.id}
+    assert sum(event.items for event in world.events if isinstance(event, Born)) == 2500
+
+
+@in_virtual_time
+async def test_a_restart_goes_on_where_the_cursor_stands(world: World) -> None:
+    """The cursor is kept with the births; what was found is not found again."""
+    await world.add_customer("acme")
+    world.put("acme", 10)
+    (customer,) = await world.database.customers()
+    (source,) = await world.database.connections(role=Role.SOURCE)
+    await collector(world, []).collect(customer, source)
+    again = await collector(world, []).collect(customer, source)
+    assert (again.found, again.new) == (0, 0)
+
+
+@in_virtual_time
+async def test_two_sources_of_a_customer_may_use_the_same_ids(world: World) -> None:
+    """The second one's paths carry a mark, so that nothing collides."""
+    await world.add_customer("acme")
+    (customer,) = await world.database.customers()
+    second = await world.database.add_connection(customer.id, Role.SOURCE, "memory", {}, {})
+    world.sources[second.id] = MemorySource()
+    world.put("acme", 1)
+    world.source_ids["acme"] = second.id
+    world.put("acme", 1)
+    for source in await world.database.connections(role=Role.SOURCE):
+        await collector(world, []).collect(customer, source)
+    rows = await world.database.deliveries(customer="acme", state=DeliveryState.WAITING)
+    assert len({row.path.casefold() for row in rows}) == 2
+
+
+@in_virtual_time
+async def test_a_source_that_cannot_be_is_told_and_tried_again(world: World) -> None:
+    """Even a wrong configuration of one source stops nobody: it is told, with growing rests, and goes on when it is mended."""
+    await world.add_customer("acme")
+    failures = 3
+
+    class Mended(MemorySource):
+        async def discover(self, cursor: str) -> AsyncGenerator[Page]:
+            nonlocal failures
+            if failures:
+                failures -= 1
+                raise ConfigError("the table has no column 'body'")
+            async for page in super().discover(cursor):
+                yield page
+
+    source: Any = Mended(finite=True)
+    world.sources[world.source_ids["acme"]] = source
+    world.put("acme", 4)
+    (customer,) = await world.database.customers()
+    (connection,) = await world.database.connections(role=Role.SOURCE)
+    await collector(world, []).watch(customer, connection)
+    rests = [event.retry_in for event in world.events if isinstance(event, SourceFailed)]
+    assert len(rests) == 3
+    assert rests[0] < rests[2] <= 60
+    assert (await world.counters("acme")).waiting == 4
