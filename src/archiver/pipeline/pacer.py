@@ -25,6 +25,7 @@ _BACKOFF_MOST = 60.0
 _RETRY_AFTER_MOST = 3600.0
 _MARGIN = 0.05  # seconds after a Retry-After, for clocks that run at different speeds
 _PATIENCE = 5.0  # seconds which a commit waits for others' commits
+_ASK_AGAIN = 1.0  # seconds: it depends on a call that is under way, and nobody knows when that will end
 _FAILURES = 3  # in a row, after which one call at a time feels its way
 
 
@@ -117,9 +118,9 @@ class Pacer:
         if kind is CallKind.COMMIT:
             at = max(at, self._commit_at)
             if self._commits_serial and self._commits:
-                at = max(at, now + self._latency)
+                at = max(at, now + _ASK_AGAIN)
         if self.in_flight and (self._pilot or self.in_flight >= MOST_IN_FLIGHT):
-            at = max(at, now + self._latency)
+            at = max(at, now + _ASK_AGAIN)
         return at
 
     @property
@@ -221,6 +222,8 @@ class Pacer:
         wait = self._wait(retry_after, self._backoffs)
         if first:
             self._refused_at = now
+            if retry_after is not None:
+                self._rate.asked(now + retry_after, retry_after)
             if self._backoffs and retry_after is not None:  # it says less than it means
                 wait = max(wait, min(_BACKOFF_MOST, 2.0**self._backoffs))
             self._backoffs += 1

@@ -67,6 +67,8 @@ class Rate:
         "_again_at",
         "_allowance",
         "_allowance_calls",
+        "_asked",
+        "_asked_until",
         "_before",
         "_caution",
         "_ceiling",
@@ -110,6 +112,8 @@ class Rate:
         self._event_calls = 0
         self._unsure = 0.0  # the rate that was refused, if many limits explain it
         self._dear = 0  # how many of the refusals were
+        self._asked = math.inf  # what the last refusal asked for, in seconds
+        self._asked_until = 0.0
         self._over_at = now
         self._taken = 0  # since the last event was over
         self._before = 0.0  # the limit before it
@@ -170,7 +174,8 @@ class Rate:
                 self.value = min(FASTEST, self.value * (1 + _START_GROWTH * seconds))
             case Phase.LIVE:
                 self._allowance += _TIME_SHARE * seconds
-                if self._allowance >= self.price * self._caution and self._allowance_calls >= self._price_calls * self._caution:
+                calls = self._price_calls * self._caution * (1 if self._caution >= 1 else 0.3)
+                if self._allowance >= self.price * self._caution and self._allowance_calls >= calls:
                     self.phase = Phase.PROBE
                     self._step_at = -math.inf
             case Phase.PROBE if self._windowed:
@@ -179,7 +184,8 @@ class Rate:
                 assert self.limit is not None, "nothing is probed before a refusal"
                 disproved = self._level > 2 * self.burst + 3  # the known limit would have refused by now
                 dear = self.price >= _DEAR
-                self.value *= 1 + _PROBE_GROWTH * seconds * (1 if not disproved else 2 if dear else 4)
+                sooner = disproved or self._ceiling > 1.1 * self.limit
+                self.value *= 1 + _PROBE_GROWTH * seconds * (1 if not sooner else 2 if dear else 4)
                 if disproved and self.value > 1.5 * self.limit and not dear:
                     self._raised(now)
 
@@ -223,6 +229,13 @@ class Rate:
         self._level = self.burst
         self._allowance = self._allowance_calls = 0.0
 
+    def asked(self, until: float, retry_after: float) -> None:
+        """The provider asked for silence. If it asks for different times that all end at the same second of a minute, it is a window."""
+        off = (until - self._asked_until + _WINDOW / 2) % _WINDOW - _WINDOW / 2
+        if abs(retry_after - self._asked) > 2 and abs(off) < 1.5:
+            self._windowed = True
+        self._asked, self._asked_until = retry_after, until
+
     def again(self, now: float, began: float) -> None:
         """Another refusal of the same event. Of a call that was sent after the pause: the provider remembers for longer than it says."""
         self._event_calls += 1
@@ -261,6 +274,7 @@ class Rate:
         hasty = live and self._sure and now - self._over_at < _WINDOW
         if bounds is None or hasty:
             limit = self._surprised(now)
+            self._unsure = self.value
             self._evidence.forget(now)
             self._caution, self._doubt, self._sure = 1.0, _DOUBT, False
             return limit
