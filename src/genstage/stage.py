@@ -10,7 +10,8 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar, Unpack
+from inspect import isawaitable
+from typing import Any, Generic, TypeVar, Unpack
 
 from genstage.dispatchers import DemandDispatcher, Dispatcher
 from genstage.errors import DefinitionError, StateError, SubscriptionError
@@ -98,7 +99,7 @@ class Stage(ABC):
 class Giving(Stage):
     """A stage that others subscribe to. Its class may name a dispatcher: ``class Fetcher(Producer[Item], dispatcher=…)``."""
 
-    _dispatcher: ClassVar[Dispatcher] = DemandDispatcher()
+    _dispatcher: Dispatcher = DemandDispatcher()
     _outlet: Outlet | None = None
 
     def __init_subclass__(cls, *, dispatcher: Dispatcher | None = None, **rest: Any) -> None:
@@ -322,9 +323,18 @@ class ProducerConsumer(Taking, Giving, Generic[Event, Result]):
     With one worker the order is kept.
     """
 
+    _last: asyncio.Task[None] | None = None
+    _aborted = False
+
     def handle_events(self, events: list[Event]) -> Any:
         """The handler: returns a list of results (keyed: a mapping of lists), fewer, as many or more. Sync or async."""
         raise NotImplementedError
+
+    def handle_end(self) -> Any:
+        """Hook: all streams have ended and everything was handled. Returns the last results, or None; sync or async.
+
+        It is how a stage that gathers (sums, groups, windows) gives what it has gathered. A stage that is cancelled is not asked.
+        """
 
     def begin(self) -> None:
         """For the pipeline: nothing; workers are made when events come."""
@@ -333,7 +343,9 @@ class ProducerConsumer(Taking, Giving, Generic[Event, Result]):
         if type(self).handle_events is ProducerConsumer.handle_events:
             raise DefinitionError(f"{self.name} has no handler: define handle_events(self, events), returning events")
         outlet = self._make_outlet(post, self._wanted)
-        handling = Handling(self.handle_events, self._emit, gate=outlet.dispatcher, done=outlet.end)
+        ends = type(self).handle_end is not ProducerConsumer.handle_end
+        done = (lambda: self._begin_end(post.spawn)) if ends else outlet.end
+        handling = Handling(self.handle_events, self._emit, gate=outlet.dispatcher, done=done)
         self._inlet = Inlet(post.name, SplitInbox(), handling, post.spawn)
 
     def drain(self) -> None:
@@ -342,9 +354,42 @@ class ProducerConsumer(Taking, Giving, Generic[Event, Result]):
         if not self.outlet.edges:
             self._left()
 
+    def abort(self) -> bool:
+        """For the pipeline: cancel what runs; returns whether handlers were cut short."""
+        self._aborted = True
+        ending = self._last is not None and not self._last.done()
+        if self._last is not None:
+            self._last.cancel()
+        return super().abort() or ending
+
+    def runs_in(self, task: asyncio.Task[Any] | None) -> bool:
+        """For the pipeline: whether a task is one of the stage's own."""
+        return super().runs_in(task) or (task is not None and task is self._last)
+
+    async def gone(self) -> None:
+        """For the pipeline: returns when no worker is left and the last results are out."""
+        await super().gone()
+        if self._last is not None:
+            await asyncio.wait((self._last,))
+
     def _left(self) -> None:
         if self.inlet.draining:
             self.inlet.halt()
+
+    def _begin_end(self, spawn: Spawn) -> None:
+        """Gives the last results in a task of the stage's own, so that a failure comes out of the pipeline."""
+        self._last = None if self._aborted else spawn(self._give_the_last())
+        if self._last is None:
+            self.outlet.end()
+        else:
+            self._last.add_done_callback(lambda _: self.outlet.end())
+
+    async def _give_the_last(self) -> None:
+        results = self.handle_end()
+        if isawaitable(results):
+            results = await results
+        if results is not None:
+            self._emit(results)
 
     def _wanted(self) -> None:
         self.inlet.stir()

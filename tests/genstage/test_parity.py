@@ -34,7 +34,7 @@ def rows() -> list[tuple[str, list[str]]]:
 
 
 @cache
-def tests_of(path: Path) -> frozenset[str]:
+def names_in(path: Path) -> frozenset[str]:
     """The names of the tests in a file."""
     tree = ast.parse(path.read_text())
     return frozenset(node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
@@ -61,5 +61,5 @@ def test_every_named_test_exists() -> None:
         named = TEST.findall(cells[-1])
         if not named:
             missing.append(f"{cells[0]}: no test")
-        missing += [f"{path}::{name}" for path, name in named if not (ROOT / path).exists() or name not in tests_of(ROOT / path)]
+        missing += [f"{path}::{name}" for path, name in named if not (ROOT / path).exists() or name not in names_in(ROOT / path)]
     assert missing == []

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
 
 from genstage import Consumer, DefinitionError, DemandDispatcher, KeyedDispatcher, Pipeline, Producer, ProducerConsumer, Stage
-from genstage.testing import run
+from genstage.testing import END, Probe, ScriptedProducer, run
 
 
 class Headless(Producer[int]):
@@ -101,3 +102,64 @@ def test_names_are_given_or_numbered() -> None:
             return [Quiet().name, *(stage.name for stage in stages)]
 
     assert run(scenario) == ["Quiet", "Quiet", "Quiet 2", "lane 7"]
+
+
+class Sum(ProducerConsumer[int, int]):
+    """Gives one sum, at the end."""
+
+    total = 0
+
+    def handle_events(self, events: list[int]) -> list[int]:
+        """Adds up."""
+        self.total += sum(events)
+        return []
+
+    async def handle_end(self) -> list[int]:
+        """Gives the sum, a second later."""
+        await asyncio.sleep(1)
+        return [self.total]
+
+
+def test_a_stage_that_gathers_gives_its_last_results_at_the_end() -> None:
+    """handle_end is asked once, when everything was handled; what it returns goes down before the stream ends."""
+
+    async def scenario() -> list[int]:
+        async with Pipeline() as pipeline:
+            producer = pipeline.start(ScriptedProducer([1, 2, 3, 4, END]))
+            total = pipeline.start(Sum(), subscribe_to=producer, max_demand=2)
+            probe = pipeline.start(Probe(), subscribe_to=total)
+        return probe.received
+
+    assert run(scenario) == [10]
+
+
+def test_a_failing_handle_end_comes_out_of_the_pipeline() -> None:
+    """Also where no event ever came."""
+
+    class Broken(Sum):
+        def handle_end(self) -> list[int]:  # type: ignore[override]  # the same hook in the other colour
+            """Fails."""
+            raise OSError("no sum")
+
+    async def scenario() -> None:
+        async with Pipeline() as pipeline:
+            broken = pipeline.start(Broken(), subscribe_to=pipeline.start(ScriptedProducer([END])))
+            pipeline.start(Probe(), subscribe_to=broken)
+
+    with pytest.raises(OSError, match="no sum"):
+        run(scenario)
+
+
+def test_a_handle_end_is_cut_short_at_the_deadline() -> None:
+    """A drain cancels it as it cancels handlers, and one that has not begun is not asked."""
+
+    async def scenario() -> tuple[bool, list[int]]:
+        async with Pipeline() as pipeline:
+            producer = pipeline.start(ScriptedProducer([1, END]))
+            total = pipeline.start(Sum(), subscribe_to=producer)
+            probe = pipeline.start(Probe(), subscribe_to=total)
+            await asyncio.sleep(0.5)
+            finished = await pipeline.drain(deadline=0.1)
+        return finished, probe.received
+
+    assert run(scenario) == (False, [])
