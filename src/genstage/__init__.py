@@ -9,7 +9,7 @@ Layout, from the arithmetic outwards:
     errors          what the toolkit raises, and what to do about it
     demand          who asked for how much (pure)
     subscription    one edge: ask, deliver, cancel
-    dispatchers/    who gets which events: port, demand, keyed (pure)
+    dispatchers/    who gets which events: port, demand, broadcast, partition, keyed (pure)
     inbox           how waiting events are cut into handler calls (pure)
     outlet, feed    the giving side of a stage, and the loop that calls ``handle_demand``
     workers         the taking side: n long-lived workers
@@ -20,7 +20,7 @@ Layout, from the arithmetic outwards:
 """
 
 from genstage.clock import Clock, SystemClock
-from genstage.dispatchers import DemandDispatcher, Dispatcher, KeyedDispatcher
+from genstage.dispatchers import BroadcastDispatcher, DemandDispatcher, Dispatcher, KeyedDispatcher, PartitionDispatcher
 from genstage.errors import (
     AnswerError,
     DefinitionError,
@@ -38,6 +38,7 @@ from genstage.subscription import CancelMode, DemandMode, Subscription, Terms
 
 __all__ = [
     "AnswerError",
+    "BroadcastDispatcher",
     "CancelMode",
     "Clock",
     "Consumer",
@@ -50,6 +51,7 @@ __all__ = [
     "GenStageError",
     "HandlerCancelledError",
     "KeyedDispatcher",
+    "PartitionDispatcher",
     "Pipeline",
     "Producer",
     "ProducerConsumer",

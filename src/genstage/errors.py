@@ -5,7 +5,7 @@
     ├── SubscriptionError      terms that cannot work: min_demand >= max_demand, a key missing or too many
     ├── AnswerError            a handler returned something of the wrong shape
     │   ├── ExcessError        more than it was asked for, where no buffer may grow
-    │   └── UnknownKeyError    events for a key that it was not asked for
+    │   └── UnknownKeyError    events for a key that it was not asked for, or a partition that does not exist
     ├── HandlerCancelledError  a handler was cut short by a cancellation that was not meant for it
     └── StateError             called at the wrong time: not started, already started, from its own handler
 
@@ -47,7 +47,7 @@ class ExcessError(AnswerError):
 
 
 class UnknownKeyError(AnswerError):
-    """A keyed handler returned events for a key that it was not asked for."""
+    """A keyed handler returned events for a key that it was not asked for, or a hash function named a partition that does not exist."""
 
 
 class HandlerCancelledError(GenStageError):

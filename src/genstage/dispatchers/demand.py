@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from genstage.demand import DemandLedger
-from genstage.dispatchers.port import Deliveries, Discards, Dispatched, Dispatcher
-from genstage.errors import AnswerError, ExcessError, SubscriptionError
+from genstage.dispatchers.fair import FairLedger
+from genstage.dispatchers.port import Deliveries, Discards, Dispatched, Dispatcher, as_list
+from genstage.errors import ExcessError, SubscriptionError
 from genstage.subscription import Subscription
 
 __all__ = ["DemandDispatcher"]
@@ -22,29 +23,40 @@ class DemandDispatcher(Dispatcher):
 
     Args:
         buffer_size: How many events may be held that nobody has asked for. One more is an `ExcessError`; nothing is ever dropped.
+        fair: Consumers are served in turn and in equal chunks, not the greatest demand first: without it, four idle consumers with
+            ``max_demand`` 1000 and a list of 100 events means all of them for the first consumer.
+        shuffle: Puts the consumers that wait at the first dispatch into another order, in place, as `random.shuffle` does: so that many
+            producers that start together do not all begin with the same consumer.
     """
 
-    def __init__(self, *, buffer_size: int = 10_000) -> None:
+    def __init__(self, *, buffer_size: int = 10_000, fair: bool = False, shuffle: Callable[[list[Any]], object] | None = None) -> None:
         if buffer_size < 0:
             raise SubscriptionError(f"buffer_size is {buffer_size}; give 0 (hold nothing) or more")
         self.buffer_size = buffer_size
-        self._ledger: DemandLedger[Subscription] = DemandLedger()
+        self.fair = fair
+        self.shuffle = shuffle
+        self._ledger: DemandLedger[Subscription] | FairLedger[Subscription] = FairLedger() if fair else DemandLedger()
+        self._first: dict[Subscription, None] | None = None if shuffle is None else {}  # until the first dispatch
         self._buffer: deque[Any] = deque()
         self._told = 0
 
     def fresh(self) -> DemandDispatcher:
-        """An empty one of the same buffer size."""
-        return DemandDispatcher(buffer_size=self.buffer_size)
+        """An empty one with the same settings."""
+        return DemandDispatcher(buffer_size=self.buffer_size, fair=self.fair, shuffle=self.shuffle)
 
     def subscribe(self, edge: Subscription) -> None:
         """Takes in a consumer, which must not give a key."""
         self.check(edge)
         self._ledger.add(edge)
+        if self._first is not None:
+            self._first[edge] = None
 
     def cancel(self, edge: Subscription) -> Discards:
         """Forgets a consumer; what is buffered stays for the others, or for those to come."""
         self.wanted -= edge.outstanding
         self._ledger.remove(edge)
+        if self._first is not None:
+            del self._first[edge]
         return []
 
     def ask(self, edge: Subscription, count: int) -> Deliveries:
@@ -80,7 +92,9 @@ class DemandDispatcher(Dispatcher):
 
     def dispatch(self, answer: Any, *, bounded: bool) -> Dispatched:
         """Shares a list out; what is beyond the demand is buffered."""
-        events = answer if type(answer) is list else _as_list(answer)
+        if self._first is not None:
+            self._reorder()
+        events = as_list(answer)
         told, self._told = self._told, 0
         length, wanted = len(events), self.wanted
         if length <= wanted:
@@ -95,6 +109,15 @@ class DemandDispatcher(Dispatcher):
         self.wanted = 0
         return length, self._ledger.split(events[:wanted]) if wanted else [], []
 
+    def _reorder(self) -> None:
+        """Once: lets the consumers ask anew, in a shuffled order, which decides among equals."""
+        if self._first and self.shuffle is not None:
+            edges = list(self._first)
+            self.shuffle(edges)
+            for edge in edges:
+                self._ledger.ask(edge, self._ledger.retract(edge, edge.outstanding))
+        self._first = None
+
     def holds(self, edge: Subscription) -> bool:  # noqa: ARG002 - the buffer belongs to all
         """Whether anything is buffered."""
         return bool(self._buffer)
@@ -104,12 +127,3 @@ class DemandDispatcher(Dispatcher):
         events = list(self._buffer)
         self._buffer.clear()
         return [(None, events)] if events else []
-
-
-def _as_list(answer: Any) -> list[Any]:
-    if isinstance(answer, (Mapping, str, bytes)) or not isinstance(answer, Iterable):
-        raise AnswerError(
-            f"the handler returned {type(answer).__name__}; it must return a list of events "
-            "(a mapping of lists only with dispatcher=KeyedDispatcher())"
-        )
-    return list(answer)

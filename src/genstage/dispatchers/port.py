@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from genstage.errors import SubscriptionError
+from genstage.errors import AnswerError, SubscriptionError
 from genstage.subscription import Subscription
 
-__all__ = ["Deliveries", "Discards", "Dispatched", "Dispatcher"]
+__all__ = ["Deliveries", "Discards", "Dispatched", "Dispatcher", "as_list"]
 
 Deliveries = list[tuple[Subscription, list[Any]]]
 """Who gets which events, in this order."""
@@ -22,11 +22,11 @@ Dispatched = tuple[int, Deliveries, Discards]
 
 
 _MEANING: Final[Mapping[str, tuple[object, str]]] = {
-    "key": (None, "declare the producer with dispatcher=KeyedDispatcher()"),
-    "partition": (None, "declare the producer with dispatcher=PartitionDispatcher(…)"),
-    "selector": (None, "declare the producer with dispatcher=BroadcastDispatcher()"),
-    "slow": ("wait", "declare the producer with dispatcher=BroadcastDispatcher()"),
-    "options": (None, "write a dispatcher that understands it"),
+    "key": (None, "the producer is not keyed; leave key out, or declare it with dispatcher=KeyedDispatcher()"),
+    "partition": (None, "the producer has no partitions; leave partition out, or declare it with dispatcher=PartitionDispatcher(…)"),
+    "selector": (None, "the producer does not broadcast; leave selector out, or declare it with dispatcher=BroadcastDispatcher()"),
+    "slow": ("wait", "the producer does not broadcast; leave slow out, or declare it with dispatcher=BroadcastDispatcher()"),
+    "options": (None, "the producer's dispatcher understands no options; leave them out, or write one that does"),
 }
 """The terms that only some dispatchers understand: their values if not given, and what to do about them."""
 
@@ -105,7 +105,7 @@ class Dispatcher(ABC):
         """
         for name, (unset, advice) in _MEANING.items():
             if name not in self.means and getattr(edge.terms, name) != unset:
-                raise SubscriptionError(f"{edge!r}: {name} means nothing to a {type(self).__name__}; leave it out, or {advice}")
+                raise SubscriptionError(f"{edge!r}: {advice}")
 
     @abstractmethod
     def holds(self, edge: Subscription) -> bool:
@@ -114,3 +114,19 @@ class Dispatcher(ABC):
     @abstractmethod
     def flush(self) -> Discards:
         """Gives up everything that is buffered."""
+
+
+def as_list(answer: Any) -> list[Any]:
+    """What a handler returned, for dispatchers that need a list: itself, or any other iterable made one.
+
+    Raises:
+        AnswerError: It is no iterable of events.
+    """
+    if type(answer) is list:
+        return answer
+    if isinstance(answer, (Mapping, str, bytes)) or not isinstance(answer, Iterable):
+        raise AnswerError(
+            f"the handler returned {type(answer).__name__}; it must return a list of events "
+            "(a mapping of lists only with dispatcher=KeyedDispatcher())"
+        )
+    return list(answer)
