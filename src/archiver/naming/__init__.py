@@ -8,8 +8,8 @@ Two items never share a path, whatever their templates, numbers and names are. F
   becomes ``-``).
 * The id is a whole token, the first or the last; a template that has none, or glues it to something else, gets it appended.
 * The kind is a whole directory or a whole first token; if the template has neither, the id carries it (``sms-123``).
-* An id that had to be changed for the storage, or that differs from another only by case, carries ``~`` and a hash of the exact id; nothing
-  else can contain ``~``.
+* An id that had to be changed for the storage, or that differs from another only by case, carries ``~`` and a hash of the exact id.
+  One that only lost its extension, which the name has anyway, carries a bare ``~``. Nothing else can contain ``~``.
 """
 
 from archiver.naming.fields import FIELDS, extension_of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 import unicodedata
@@ -17,6 +16,8 @@ __all__ = ["item_path"]
 _plain_id = re.compile(r"[a-z0-9][a-z0-9.-]*", re.ASCII).fullmatch
 """Ids that stay as they are; ``+`` and ``@`` join part and source to them."""
 _reserved = RESERVED.fullmatch
+_SHORTENED = "~"
+"""Follows an id whose extension was left out, so that it differs from the id that never had one."""
 
 
 def item_path(discovery: Discovery, *, template: str, rules: str, source_tag: str = "") -> str:
@@ -51,11 +52,13 @@ def _fits(name: str) -> bool:
 
 def _shown_id(item: Discovery, compiled: Template, source_tag: str, ext: str) -> tuple[str, bool]:
     """The id as the file name shows it, and whether that tells kind, id, part and source exactly."""
-    shown = item.external_id
-    # An id that ends with the extension would say it twice; ids of files usually do.
-    exact = _plain_id(shown) is not None and not (shown.endswith(ext) and shown.endswith(f".{ext}"))
+    # An id that ends with the extension, as ids of files do, would say it twice.
+    bare = item.external_id.removesuffix(f".{ext}")
+    exact = _plain_id(bare) is not None
     if not exact:
-        shown = clean_token(shown, compiled.rules).removesuffix(f".{ext}").strip(EDGE) or NOTHING
+        shown = clean_token(item.external_id, compiled.rules).removesuffix(f".{ext}").strip(EDGE) or NOTHING
+    else:
+        shown = bare if len(bare) == len(item.external_id) else f"{bare}{_SHORTENED}"
     if item.part or source_tag:
         for mark, text in (("+", item.part), ("@", source_tag)):
             if text:
@@ -68,9 +71,9 @@ def _shown_id(item: Discovery, compiled: Template, source_tag: str, ext: str) ->
 
 
 def _digest(item: Discovery, source_tag: str) -> str:
-    """60 bits of what names the item exactly, in lower case: a million items that show one name collide once in two million cases."""
+    """60 bits of what names the item exactly, in hexadecimal: a million items that show one name collide once in two million cases."""
     exact = repr((item.kind.value, item.external_id, item.part, source_tag)).encode(errors="surrogatepass")
-    return base64.b32encode(hashlib.blake2b(exact, digest_size=8).digest()).decode().lower()[:12]
+    return hashlib.blake2b(exact, digest_size=8).hexdigest()[:15]
 
 
 def _hashed_name(head: str, shown: str, digest: str, ext: str, compiled: Template) -> str:

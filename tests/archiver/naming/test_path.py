@@ -72,10 +72,19 @@ def test_part_and_source_are_told_apart() -> None:
     assert path(item, "{kind}/{id}", source_tag="office") == "/recording/77+2@office.mp3"
 
 
-@pytest.mark.parametrize("external_id", ["A77", "alice/77", "77.mp3", "7_7", "é", "", "..", "con", "x" * 300, "77 ", "-"])
+@pytest.mark.parametrize("external_id", ["A77", "alice/77", "A.mp3", "7_7", "é", "", "..", "con", "x" * 300, "77 ", "-"])
 def test_an_id_that_cannot_stay_as_it_is_carries_a_hash(external_id: str) -> None:
     """Case, separators, names of devices, length: the hash of the exact id makes it its own."""
     assert "~" in path(discovery(external_id)) if external_id != "con" else "~" in path(discovery("con"), "{kind}/{id}")
+
+
+@pytest.mark.parametrize(
+    ("external_id", "part", "expected"),
+    [("77.mp3", "", "77~.mp3"), ("77.mp3", "2", "77~+2.mp3"), ("a.b.mp3", "", "a.b~.mp3"), ("77.wav", "", "77.wav.mp3")],
+)
+def test_a_plain_id_that_ends_with_the_extension_says_it_once(external_id: str, part: str, expected: str) -> None:
+    """The usual id of a file: a mark tells it from the id without the extension, and no hash is needed."""
+    assert path(discovery(external_id, part=part), "{kind}/{id}") == f"/recording/{expected}"
 
 
 def test_ids_of_files_do_not_say_their_extension_twice() -> None:
@@ -183,6 +192,9 @@ def test_a_path_is_a_function_of_the_item(item: Discovery, place: tuple[str, str
 @example(discovery("sms-1"), discovery("1", kind=Kind.SMS, media_type="audio/mpeg"), ("{id}", "portable"), ("", ""))
 @example(discovery("a", part="b"), discovery("a+b"), ("{id}", "portable"), ("", ""))
 @example(discovery("a"), discovery("A"), ("{id}", "portable"), ("", ""))
+@example(discovery("a"), discovery("a.mp3"), ("{id}", "portable"), ("", ""))
+@example(discovery("a.mp3"), discovery("a.mp3.mp3"), ("{id}", "portable"), ("", ""))
+@example(discovery("a.mp3", part="b"), discovery("a", part="b"), ("{id}_{sender}", "portable"), ("", ""))
 @example(discovery("a", part="b"), discovery("a"), ("{id}", "portable"), ("", "b"))
 @example(discovery("x" * 300), discovery("x" * 301), ("{id}", "portable"), ("", ""))
 def test_two_items_never_share_a_path(one: Discovery, other: Discovery, place: tuple[str, str], tags: tuple[str, str]) -> None:
@@ -194,7 +206,16 @@ def test_two_items_never_share_a_path(one: Discovery, other: Discovery, place: t
         assert unicodedata.normalize("NFC", paths[0].casefold()) != unicodedata.normalize("NFC", paths[1].casefold())
 
 
-@given(ids=st.sets(st.tuples(st.text(alphabet="aA1._-~/+", max_size=3), st.text(alphabet="aA+@", max_size=2)), max_size=40), place=PLACES)
+@given(
+    ids=st.sets(
+        st.tuples(
+            st.text(alphabet="aA1._-~/+", max_size=3) | st.sampled_from(["a.mp3", "1.mp3", ".mp3", "a.mp3.mp3"]),
+            st.text(alphabet="aA+@", max_size=2),
+        ),
+        max_size=40,
+    ),
+    place=PLACES,
+)
 def test_many_items_that_look_alike_have_as_many_paths(ids: set[tuple[str, str]], place: tuple[str, str]) -> None:
     """Ids of few letters, which sanitising maps onto each other, with senders that try to imitate them."""
     template, rules = place
