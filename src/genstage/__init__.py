@@ -15,6 +15,8 @@ Layout, from the arithmetic outwards:
     workers         the taking side: n long-lived workers
     stage           Producer, ProducerConsumer, Consumer: what a user subclasses
     stats           a look at a running pipeline
+    streams         from and to iterables
+    telemetry       what a pipeline tells whoever listens
     pipeline        start, stop, supervise, drain
     testing         virtual time, scripted producers
 """
@@ -34,6 +36,7 @@ from genstage.errors import (
 from genstage.pipeline import Pipeline
 from genstage.stage import Consumer, Producer, ProducerConsumer, Stage
 from genstage.stats import EdgeStats, StageStats, Stats
+from genstage.streams import from_iterable
 from genstage.subscription import CancelMode, DemandMode, Subscription, Terms
 
 __all__ = [
@@ -64,4 +67,5 @@ __all__ = [
     "SystemClock",
     "Terms",
     "UnknownKeyError",
+    "from_iterable",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
@@ -14,7 +14,8 @@ from genstage.clock import Clock, SystemClock
 from genstage.errors import HandlerCancelledError, StateError, SubscriptionError
 from genstage.stage import Giving, Post, Stage, Taking
 from genstage.stats import Stats, diagram_of, stats_of
-from genstage.subscription import TermOptions
+from genstage.streams import Stream
+from genstage.subscription import TermOptions, Terms
 from genstage.workers import Spawn
 
 __all__ = ["Pipeline"]
@@ -167,6 +168,37 @@ class Pipeline:
             stage.abort()
         await self._wait_until_empty()
         return False
+
+    def stream(self, *sources: Giving, **terms: Unpack[TermOptions]) -> AsyncGenerator[Any, None]:
+        """The events of stages as an async iterator: ``async for event in pipeline.stream(stage, max_demand=100): …``.
+
+        It asks when it is iterated, no faster than the loop's body works, and ends when the streams have ended. Leaving the loop early
+        cancels the subscriptions; what was delivered and not yet seen is given up.
+
+        Args:
+            sources: Stages that give; they must have been started.
+            terms: Of each subscription; see `Terms`.
+
+        Raises:
+            SubscriptionError: The terms cannot work, or there is no source.
+        """
+        if not sources:
+            raise SubscriptionError("stream() needs at least one stage that gives")
+        Terms(**terms)
+        return self._stream(sources, terms)
+
+    async def _stream(self, sources: tuple[Giving, ...], terms: TermOptions) -> AsyncGenerator[Any, None]:
+        stream = self.start(Stream())
+        try:
+            for source in sources:
+                stream.subscribe(source, **terms)
+            stream.end_when_alone()
+            while (events := await stream.take()) is not None:
+                for event in events:
+                    yield event
+        finally:
+            stream.release()
+            await self.stop(stream)
 
     def stats(self) -> Stats:
         """What every stage holds and every subscription waits for, now."""
