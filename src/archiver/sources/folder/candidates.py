@@ -6,7 +6,6 @@ Waits for the disk, and remembers only the files that are not complete yet.
 from __future__ import annotations
 
 import os
-import posixpath
 import stat
 import time
 from collections.abc import Sequence
@@ -16,11 +15,11 @@ from typing import NamedTuple
 from archiver.model import Discovery, Kind
 from archiver.sources.folder.complete import is_closed
 from archiver.sources.folder.settings import FolderSettings, Sidecars
-from archiver.sources.folder.sidecar import SIDECAR_SUFFIX, MalformedSidecarError, Sidecar, describe, parse_sidecar
+from archiver.sources.folder.sidecar import SIDECAR_SUFFIX, MalformedSidecarError, Sidecar, describe, extension_of, parse_sidecar
 
 __all__ = ["Candidates", "Reason"]
 
-_UNFINISHED = (".part", ".partial", ".filepart", ".crdownload", ".tmp")
+_UNFINISHED = frozenset({".part", ".partial", ".filepart", ".crdownload", ".tmp"})
 _FRESH_SECONDS = 3600.0
 """Only files younger than this are asked whether they are complete; longer than the clock of a file server is likely to be wrong."""
 _SIDECAR_PATIENCE_SECONDS = 2.0
@@ -81,7 +80,7 @@ class Candidates:
         """Whether a path is that of a sidecar; ``.json`` files may be items themselves if the settings say so."""
         if not path.endswith(SIDECAR_SUFFIX):
             return False
-        return SIDECAR_SUFFIX not in self._settings.kinds or self._kind(path.removesuffix(SIDECAR_SUFFIX)) is not None
+        return SIDECAR_SUFFIX not in self._settings.kinds or extension_of(path.removesuffix(SIDECAR_SUFFIX)) in self._settings.kinds
 
     def judge(self, path: str, status: os.stat_result) -> Discovery | Reason | None:
         """Judges a file.
@@ -93,13 +92,14 @@ class Candidates:
         Returns:
             Its discovery, why it is no item, or None: not yet, ask again.
         """
-        if path.lower().endswith(_UNFINISHED):
+        extension = extension_of(path)
+        if extension in _UNFINISHED:
             return Reason.UNFINISHED
         if not stat.S_ISREG(status.st_mode):
             return Reason.LINK if stat.S_ISLNK(status.st_mode) else Reason.NOT_A_FILE
         noticed = self._notice(path, status)
         try:
-            verdict = self._verdict(path, status, noticed)
+            verdict = self._verdict(path, self._settings.kinds.get(extension), status, noticed)
         except FileNotFoundError:
             verdict = Reason.VANISHED
         if verdict is None:
@@ -117,18 +117,15 @@ class Candidates:
             return _Waiting(status.st_size, status.st_mtime_ns, before.noticed, now)
         return before
 
-    def _verdict(self, path: str, status: os.stat_result, noticed: _Waiting) -> Discovery | Reason | None:
+    def _verdict(self, path: str, kind: Kind | None, status: os.stat_result, noticed: _Waiting) -> Discovery | Reason | None:
         age = time.time() - max(status.st_mtime, status.st_ctime)
         if age < _FRESH_SECONDS and not self._is_complete(path, status, age, noticed):
             return None
         sidecar = self._sidecar(path, age, noticed)
         if not isinstance(sidecar, Sidecar):
             return sidecar
-        discovery = describe(path, size=status.st_size, mtime_ns=status.st_mtime_ns, kind=self._kind(path), sidecar=sidecar)
+        discovery = describe(path, size=status.st_size, mtime_ns=status.st_mtime_ns, kind=kind, sidecar=sidecar)
         return discovery or Reason.UNKNOWN_KIND
-
-    def _kind(self, path: str) -> Kind | None:
-        return self._settings.kinds.get(posixpath.splitext(path)[1].lower())
 
     def _is_complete(self, path: str, status: os.stat_result, age: float, noticed: _Waiting) -> bool:
         match is_closed(self._prefix + path):
@@ -146,13 +143,16 @@ class Candidates:
         if self._settings.sidecars is Sidecars.IGNORED:
             return _NO_SIDECAR
         try:
-            data, written = _read_small(self._prefix + path + SIDECAR_SUFFIX)
+            found = _read_small(self._prefix + path + SIDECAR_SUFFIX)
         except OSError:
+            found = None
+        if found is None:
             if required:
                 # Need not be asked again: the sidecar's coming is noticed by the watch, and by the date of the directory.
                 return Reason.WITHOUT_SIDECAR
             late = max(age, time.monotonic() - noticed.noticed) >= self._settings.settle
             return _NO_SIDECAR if late else None
+        data, written = found
         try:
             return parse_sidecar(data)
         except MalformedSidecarError as error:
@@ -161,8 +161,11 @@ class Candidates:
             return Reason.MALFORMED_SIDECAR if required else Sidecar(metadata={"sidecar_error": str(error)})
 
 
-def _read_small(path: str) -> tuple[bytes, float]:
-    """The bytes of a sidecar, and when it was written, in seconds since the epoch."""
+def _read_small(path: str) -> tuple[bytes, float] | None:
+    """The bytes of a sidecar, and when it was written, in seconds since the epoch; None if there is none."""
+    # Many files have none, and to ask costs half of what the error does.
+    if not os.access(path, os.F_OK):
+        return None
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         status = os.fstat(descriptor)

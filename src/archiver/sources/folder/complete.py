@@ -7,6 +7,10 @@ import os
 import signal
 import sys
 
+if sys.platform == "linux":
+    # Other systems have no such module.
+    import fcntl
+
 __all__ = ["is_closed"]
 
 
@@ -14,16 +18,13 @@ def is_closed(path: str) -> bool | None:
     """Whether nobody has the file open for writing; None if the system does not tell.
 
     Linux grants a read lease only on a file that nobody has open for writing (fcntl(2), F_SETLEASE), to the file's owner and to root,
-    and not on network file systems. The lease is given back at once; a writer that comes in between waits for some microseconds.
+    and not on network file systems. Closing the file gives it back at once; a writer that comes in between waits for some microseconds.
 
     Raises:
         FileNotFoundError: It is not there.
     """
     if sys.platform != "linux":
         return None
-    # Imported here since other systems have no such module.
-    import fcntl  # noqa: PLC0415 - see above
-
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
@@ -35,7 +36,6 @@ def is_closed(path: str) -> bool | None:
         # A broken lease is announced by SIGIO, which ends a process that does not expect it; SIGURG is ignored unless somebody listens.
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except OSError as error:
         return False if error.errno == errno.EAGAIN else None
     else:

@@ -34,7 +34,7 @@ class Rounds:
         self._settings = settings
         self._scanner = scanner
         self._watch = watch
-        self._rescan_at = 0.0
+        self._rescanned_at = 0.0
         self._thorough_at = 0.0
         self._first_ends_at: float | None = None
         self._first_ended = False
@@ -59,7 +59,7 @@ class Rounds:
         return iter(()), True
 
     async def _watched(self, now: float, watch: Watch) -> Walk:
-        wait = self._rescan_at - now
+        wait = self._rescan_at(watch) - now
         if self._scanner.waiting:
             wait = min(wait, self._settings.settle)
         try:
@@ -70,17 +70,20 @@ class Rounds:
         paths, lost = watch.take()
         now = time.monotonic()
         heard = self._scanner.look(paths)
-        if lost or now >= self._rescan_at:
+        if lost or now >= self._rescan_at(watch):
             rescan, whole = self._rescan(now)
             return itertools.chain(heard, self._scanner.recheck(), rescan), whole
         return itertools.chain(heard, self._scanner.recheck()), False
 
-    def _rescan(self, now: float) -> Walk:
+    def _rescan_at(self, watch: Watch) -> float:
         interval = self._settings.rescan_interval
-        if self._watch is not None and self._watch.failed:
-            interval = min(interval, _UNWATCHED_SECONDS)
-        self._rescan_at = now + interval
+        return self._rescanned_at + (min(interval, _UNWATCHED_SECONDS) if watch.failed else interval)
+
+    def _rescan(self, now: float) -> Walk:
+        self._rescanned_at = now
         if now < self._thorough_at:
             return self._scanner.changes(), True
         self._thorough_at = now + self._settings.rescan_interval * self._settings.thorough_every
+        if self._watch is not None:
+            self._watch.start()
         return self._scanner.everything(), True

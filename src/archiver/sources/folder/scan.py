@@ -9,7 +9,7 @@ import os
 import stat
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from archiver.errors import UnavailableError
 from archiver.model import Discovery
@@ -33,12 +33,17 @@ _HERE = ""
 class Scanner:
     """One watch's view of a folder. Every walk can be stopped after any step, and gone on with later.
 
+    Args:
+        settings: The folder's.
+        cover: Told of each directory, below the root, just before it is listed: so a watch misses nothing that comes after.
+
     Attributes:
         truncated: The last walk could not list every directory.
     """
 
-    def __init__(self, settings: FolderSettings) -> None:
+    def __init__(self, settings: FolderSettings, cover: Callable[[str], None] | None = None) -> None:
         self.truncated = False
+        self._cover = cover
         self._prefix = settings.root.rstrip("/") + "/"
         self._candidates = Candidates(settings)
         self._seen = Seen()
@@ -67,7 +72,8 @@ class Scanner:
         """
         self._left_out = Counter()
         self._counting = True
-        self._next_seen = Seen()
+        # The first walk fills the memory that it looks into.
+        self._next_seen = Seen() if len(self._seen) else self._seen
         self._directories = {}
         self.truncated = False
         yield from self._walk([_HERE])
@@ -117,8 +123,8 @@ class Scanner:
             return
         if stat.S_ISDIR(status.st_mode):
             yield from self._walk([path])
-        elif fingerprint(path) not in self._seen:
-            yield self._file(path, status)
+        elif (known := fingerprint(path)) not in self._seen:
+            yield self._file(path, known, status)
 
     def _walk(self, directories: list[str]) -> Steps:
         while directories:
@@ -141,6 +147,8 @@ class Scanner:
 
     def _list(self, directory: str, found: list[str]) -> Steps:
         prefix = f"{directory}/" if directory else ""
+        if self._cover is not None:
+            self._cover(directory)
         changed = os.lstat(self._prefix + directory).st_mtime_ns
         settled = time.time() - changed / 1e9 > _COARSE_SECONDS
         with os.scandir(self._prefix + directory) as entries:
@@ -166,20 +174,19 @@ class Scanner:
         if self._candidates.is_sidecar(path):
             return None
         try:
-            return self._file(path, entry.stat(follow_symlinks=False))
+            return self._file(path, known, entry.stat(follow_symlinks=False))
         except FileNotFoundError:
             return None
 
-    def _file(self, path: str, status: os.stat_result) -> Discovery | None:
+    def _file(self, path: str, known: int, status: os.stat_result) -> Discovery | None:
         verdict = self._candidates.judge(path, status)
         if verdict is None:
             return None
         if isinstance(verdict, Reason):
             self._leave_out(verdict)
             return None
-        known = fingerprint(path)
         self._seen.add(known)
-        if self._next_seen is not None:
+        if self._next_seen is not None and self._next_seen is not self._seen:
             self._next_seen.add(known)
         return verdict
 

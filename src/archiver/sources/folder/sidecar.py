@@ -6,7 +6,6 @@ A sidecar is a JSON object with any of the fields of `Sidecar`; what it lacks co
 from __future__ import annotations
 
 import os
-import posixpath
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -24,6 +23,7 @@ __all__ = [
     "MalformedSidecarError",
     "Sidecar",
     "describe",
+    "extension_of",
     "locator_of",
     "parse_sidecar",
     "path_of",
@@ -158,7 +158,7 @@ def describe(path: str, *, size: int, mtime_ns: int, kind: Kind | None, sidecar:
         return None
     occurred_at = _millis(sidecar.occurred_at)
     locator = locator_of(path)
-    extension = posixpath.splitext(path)[1].lower()
+    extension = extension_of(path)
     return Discovery(
         kind=kind,
         external_id=locator if sidecar.external_id is None else str(sidecar.external_id),
@@ -175,6 +175,12 @@ def describe(path: str, *, size: int, mtime_ns: int, kind: Kind | None, sidecar:
         owner=sidecar.owner,
         metadata=sidecar.metadata,
     )
+
+
+def extension_of(path: str) -> str:
+    """The extension in lower case with its dot; empty if there is none."""
+    stem, dot, extension = path.rpartition("/")[2].rpartition(".")
+    return (dot + extension).lower() if stem else ""
 
 
 def locator_of(path: str) -> str:

@@ -15,7 +15,7 @@ from archiver.sources.folder.rounds import Rounds
 from archiver.sources.folder.scan import Scanner, Steps, take
 from archiver.sources.folder.settings import OPTIONS, FolderSettings, settings_from
 from archiver.sources.folder.sidecar import path_of
-from archiver.sources.folder.watch import Watch
+from archiver.sources.folder.watch import Watch, watch_of
 from archiver.sources.port import Page, Source
 
 __all__ = ["ADAPTER", "FolderAdapter", "FolderSettings", "FolderSource"]
@@ -54,8 +54,8 @@ class FolderSource:
         Raises:
             UnavailableError: The folder is not there.
         """
-        scanner = Scanner(self._settings)
-        watch = self._begin_watch()
+        watch = self._new_watch()
+        scanner = Scanner(self._settings, watch.cover if watch else None)
         rounds = Rounds(self._settings, scanner, watch)
         try:
             while not self._closed and (walk := await rounds.next()) is not None:
@@ -71,12 +71,11 @@ class FolderSource:
                 watch.stop()
                 self._watches.discard(watch)
 
-    def _begin_watch(self) -> Watch | None:
+    def _new_watch(self) -> Watch | None:
         if not self._settings.watch:
             return None
-        watch = Watch(self._settings.root)
+        watch = watch_of(self._settings.root)
         self._watches.add(watch)
-        watch.start()
         return watch
 
     async def _page(self, steps: Steps) -> tuple[list[Discovery], bool]:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from archiver.sources.folder.notifier import Notifier
 from archiver.sources.folder.rounds import Rounds
 from archiver.sources.folder.scan import Scanner
 from archiver.sources.folder.settings import FolderSettings
-from archiver.sources.folder.watch import Watch
+from archiver.sources.folder.watch import watch_of
 
 
 class Recorder(Scanner):
@@ -38,7 +39,8 @@ def recorder(tmp_path: Path) -> Recorder:
 
 async def test_rescans_are_thorough_now_and_then(recorder: Recorder) -> None:
     """First everything; then what changed, every so often; everything again after a while."""
-    rounds = Rounds(recorder.settings, recorder, Watch(recorder.settings.root))
+    watch = watch_of(recorder.settings.root)
+    rounds = Rounds(recorder.settings, recorder, watch)
     async with asyncio.timeout(20):
         while recorder.walks.count("everything") < 3:
             walk = await rounds.next()
@@ -46,12 +48,13 @@ async def test_rescans_are_thorough_now_and_then(recorder: Recorder) -> None:
             assert list(walk[0]) == []
     assert recorder.walks[:2] == ["everything", "changes"]
     assert recorder.walks.count("changes") >= 2
+    watch.stop()
 
 
 async def test_a_hint_that_events_were_lost_is_a_rescan(tmp_path: Path) -> None:
     """As when the watch begins, or hears more than it can keep."""
     recorder = Recorder(FolderSettings(root=str(tmp_path), rescan_interval=3600.0))
-    watch = Watch(str(tmp_path))
+    watch = Notifier(str(tmp_path))
     rounds = Rounds(recorder.settings, recorder, watch)
     await rounds.next()
     assert await rounds.next() is not None
@@ -60,6 +63,7 @@ async def test_a_hint_that_events_were_lost_is_a_rescan(tmp_path: Path) -> None:
     watch._hear([str(tmp_path / str(number)) for number in range(20_000)], rescan=False, failed="")
     await rounds.next()
     assert recorder.walks == ["everything", "changes", "changes"]
+    watch.stop()
 
 
 async def test_a_folder_looked_at_once_comes_to_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from archiver.sources.conformance import Rig, SourceConformance, find, find_unti
 from archiver.sources.files.disk import Disk
 from archiver.sources.folder import ADAPTER, FolderSettings, FolderSource
 from archiver.sources.folder.candidates import Reason
+from archiver.sources.folder.notifier import Notifier
 from archiver.sources.folder.settings import Sidecars
 
 
@@ -290,10 +291,12 @@ async def test_a_file_waits_for_a_required_sidecar(tmp_path: Path) -> None:
 async def test_a_watch_that_fails_is_made_up_for_by_rescans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No more watches allowed by the system: slower, but nothing is missed."""
 
-    def refuse(*_args: object, **_kwargs: object) -> None:
-        raise OSError("No space left on device")
+    class Deaf(Notifier):
+        def start(self) -> None:
+            """Fails."""
+            self.failed = "no more watches"
 
-    monkeypatch.setattr("archiver.sources.folder.watch.watchfiles.watch", refuse)
+    monkeypatch.setattr("archiver.sources.folder.source.watch_of", Deaf)
     monkeypatch.setattr("archiver.sources.folder.rounds._UNWATCHED_SECONDS", 0.05)
     source = source_of(tmp_path, watch=True)
     async with aclosing(source.discover("")) as discovering:
