@@ -212,10 +212,8 @@ def _misses(case: Case, row: Row, traces: list[Trace]) -> list[str]:
 
 
 def _table(rows: list[Row]) -> str:
-    lines = [
-        f"{'provider':<34} {'Retry-After':>11} {'first hour':>10} {'used':>6} {'(worst)':>8} {'wanted':>6} {'refused':>8} {'(worst)':>8} "
-        f"{'disobeyed':>9} {'raised, s':>9}"
-    ]
+    head = f"{'provider':<34} {'Retry-After':>11} {'first hour':>10} {'used':>6} {'(worst)':>8} {'wanted':>6}"
+    lines = [f"{head} {'refused':>8} {'(worst)':>8} {'disobeyed':>9} {'raised, s':>9}"]
     for row in rows:
         told = "none" if row.retry_after is None else "rest" if row.retry_after < 0 else f"{row.retry_after:.0f} s"
         wanted = "" if row.used_wanted is None else f"{row.used_wanted:.2f}"

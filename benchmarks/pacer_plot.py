@@ -36,8 +36,7 @@ def plot(limiter: Limiter, trace: Trace, title: str) -> str:
         f'<text x="{_MARGIN}" y="20" font-size="14">{title}</text>',
         f'<text x="{_MARGIN}" y="{_HEIGHT - 8}" font-size="12">grey: the limit · blue: calls taken per second · red: a refusal</text>',
     ]
-    for rate in range(0, int(top) + 1, 4):
-        labels.append(f'<text x="8" y="{point(0, rate).split(",")[1]}" font-size="11">{rate}</text>')
+    labels += [f'<text x="8" y="{point(0, rate).split(",")[1]}" font-size="11">{rate}</text>' for rate in range(0, int(top) + 1, 4)]
     for minute in range(0, seconds // 60 + 1, 10):
         x = point(minute * 60, 0).split(",")[0]
         labels.append(f'<text x="{x}" y="{_HEIGHT - 24}" font-size="11">{minute} min</text>')

@@ -83,7 +83,7 @@ class World:
         self._limiter = limiter
         self._retry_after = retry_after
         self._seconds = seconds
-        self._random = random.Random(seed)
+        self._random = random.Random(seed)  # noqa: S311 - latencies, no secret
         self._lock = lock
         self._events: list[tuple[float, int, Callable[[float, _Call], None], _Call]] = []
         self._count = 0

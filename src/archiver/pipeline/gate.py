@@ -72,7 +72,7 @@ class Gate:
 
     def throttle_until(self, until: float) -> None:
         """Sends nothing before a moment of the clock's time: a Retry-After which an earlier process, or another worker, was given."""
-        self._pacer.throttle_until(until)
+        self._pacer.throttle_until(self._clock.time(), until)
 
     def learnt(self) -> bytes:
         """What the pacer has found out, for the next `Pacer` of this lane."""

@@ -8,8 +8,6 @@ another pace, leaves a point. If nothing is left, the limit has changed, and onl
 
 from __future__ import annotations
 
-import math
-
 __all__ = ["Bounds", "Limit"]
 
 _STEPS = 40  # candidates that are looked at in one pass
@@ -118,9 +116,10 @@ class Limit:
 
     def mean(self, seconds: float) -> float:
         """Calls per second, over so many seconds before the last turn."""
-        left, calls = seconds, 0.0
+        left = seconds = max(1.0, seconds)
+        calls = 0.0
         for length, taken, _ in reversed(self._stretches):
-            if length >= left:
+            if length > left:
                 return (calls + taken * left / length) / seconds
             left -= length
             calls += taken
@@ -131,6 +130,7 @@ class Limit:
         if not any(refused for _, _, refused in self._stretches):
             return None
         low, top = high / _SPAN, high
+        left: list[_Candidate] = []
         for _ in range(_PASSES):
             step = (top / low) ** (1 / (_STEPS - 1))
             looked = [_Candidate(rate, *self._bursts(rate)) for rate in (low * step**index for index in range(_STEPS))]

@@ -24,6 +24,7 @@ MOST_IN_FLIGHT = 32
 _BACKOFF_MOST = 60.0
 _RETRY_AFTER_MOST = 3600.0
 _MARGIN = 0.05  # seconds after a Retry-After, for clocks that run at different speeds
+_LAG = 0.04  # seconds: a busy event loop may be so late
 _PATIENCE = 5.0  # seconds which a commit waits for others' commits
 _ASK_AGAIN = 1.0  # seconds: it depends on a call that is under way, and nobody knows when that will end
 _FAILURES = 3  # in a row, after which one call at a time feels its way
@@ -55,6 +56,7 @@ class _Learnt(msgspec.Struct, frozen=True, omit_defaults=True):
     limit: float
     burst: float = 1.0
     price: float = 0.0
+    windowed: bool = False
 
 
 class Pacer:
@@ -101,14 +103,15 @@ class Pacer:
             return
         if not (SLOWEST <= known.limit <= FASTEST and 0 <= known.burst < math.inf and 0 <= known.price <= _RETRY_AFTER_MOST):
             return
-        self._rate.recall(known.limit, known.burst, known.price)
+        self._rate.recall(known.limit, known.burst, known.price, windowed=known.windowed)
 
     def learnt(self) -> bytes:
         """What was found out, for the pacer that comes after a restart; empty if nothing was."""
         rate = self._rate
         if rate.limit is None:
             return b""
-        return msgspec.json.encode(_Learnt(limit=round(rate.limit, 4), burst=round(rate.burst, 2), price=round(rate.price, 2)))
+        price = round(rate.allowance.price, 2)
+        return msgspec.json.encode(_Learnt(limit=round(rate.limit, 4), burst=round(rate.burst, 2), price=price, windowed=rate.windowed))
 
     # -- asked ----------------------------------------------------------------------------------------------------------------------
 
@@ -125,10 +128,10 @@ class Pacer:
 
     @property
     def window(self) -> int:
-        """Calls that are worth being in flight: Little's law, with one that waits for its turn."""
+        """Calls that are worth being in flight: Little's law twice over, since a `put_many` is more than one call, and one that waits."""
         if self._pilot:
             return 1
-        return max(1, min(MOST_IN_FLIGHT, math.ceil(self._rate.value * self._latency * 1.5) + 1))
+        return max(1, min(MOST_IN_FLIGHT, math.ceil(self._rate.value * self._latency * 2) + 2))
 
     def room(self, now: float, busy: int | None = None) -> int:
         """How many more `put_many` calls are worth beginning.
@@ -154,19 +157,19 @@ class Pacer:
 
     # -- told -----------------------------------------------------------------------------------------------------------------------
 
-    def throttle_until(self, until: float) -> None:
-        """Sends nothing before ``until``."""
-        self.throttled_until = max(self.throttled_until, until)
+    def throttle_until(self, now: float, until: float) -> None:
+        """Sends nothing before ``until``, or for an hour if that is less."""
+        self.throttled_until = max(self.throttled_until, min(until, now + _RETRY_AFTER_MOST))
         self._pilot = True
 
     def started(self, now: float, kind: CallKind) -> None:
         """A call begins."""
         rate = self._rate
         gap = 1 / rate.pace()
-        idle = now - self._slot >= gap
+        idle = now - self._slot >= max(gap, _LAG)
         rate.sent(now, now - self._last, idle=idle, alone=self._pilot)
         # A turn that came a little late is made up for, one that nobody took is not.
-        self._slot = (now if idle else max(self._slot, now - gap / 2)) + 1 / rate.pace()
+        self._slot = (now if idle else max(self._slot, now - max(gap / 2, _LAG / 2))) + 1 / rate.pace()
         self._last = now
         self.in_flight += 1
         if kind is CallKind.COMMIT:
@@ -176,9 +179,9 @@ class Pacer:
         """A call went well."""
         self._left(kind)
         self._failures = 0
-        before = now - latency < self._refused_at
-        self._rate.taken(before=before)
-        if not before:
+        late = now - latency < self._refused_at
+        self._rate.taken(late=late)
+        if not late:
             if self._pilot:
                 self._rate.over(now)
             self._pilot = False
@@ -210,6 +213,8 @@ class Pacer:
             Until when the lane is throttled, if this changed it.
         """
         self._left(kind)
+        if retry_after is not None:  # a provider may say anything
+            retry_after = min(retry_after, _RETRY_AFTER_MOST) if retry_after >= 0 else None
         if throttle is ThrottleKind.CONTENTION:
             return self._contended(now, retry_after)
         first = began >= self._refused_at
@@ -235,9 +240,9 @@ class Pacer:
         return until
 
     def _wait(self, retry_after: float | None, backoffs: int) -> float:
-        if retry_after is None or not retry_after >= 0:  # also not a number
+        if retry_after is None:
             return self._random.uniform(0, min(_BACKOFF_MOST, 2.0**backoffs)) + _MARGIN
-        return min(retry_after, _RETRY_AFTER_MOST) + _MARGIN
+        return retry_after + _MARGIN
 
     # -- commits --------------------------------------------------------------------------------------------------------------------
 
