@@ -11,7 +11,7 @@ PAGES = Path(__file__).parents[2] / "docs" / "genstage"
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("page", ["index.md", "semantics.md"])
+@pytest.mark.parametrize("page", sorted(page.name for page in PAGES.glob("*.md")))
 def test_the_code_of_a_page_runs(page: str) -> None:
     """All blocks of a page, one after the other, as a reader would try them."""
     names: dict[str, object] = {"__name__": "docs"}

@@ -121,3 +121,16 @@ def test_a_negative_buffer_is_refused() -> None:
     """A buffer holds nothing or more."""
     with pytest.raises(SubscriptionError, match="give 0"):
         DemandDispatcher(buffer_size=-1)
+
+
+def test_the_first_dispatch_may_be_shuffled(new_edge: NewEdge) -> None:
+    """Those that wait at the first dispatch are put into another order, once; only among equals does it matter."""
+    dispatcher = DemandDispatcher(shuffle=list.reverse).fresh()
+    gone, first, second, third = (subscribed(dispatcher, new_edge()) for _ in range(4))
+    dispatcher.cancel(gone)
+    for edge in (first, second, third):
+        dispatcher.ask(edge, 1)
+    assert dispatcher.dispatch([1, 2, 3], bounded=True)[1] == [(third, [1]), (second, [2]), (first, [3])]
+    for edge in (first, second):
+        dispatcher.ask(edge, 1)
+    assert dispatcher.dispatch([1, 2], bounded=True)[1] == [(first, [1]), (second, [2])]
