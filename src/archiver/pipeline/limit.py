@@ -38,7 +38,7 @@ class _Candidate:
     @property
     def contradicted(self) -> bool:
         """Whether it is none, after all: the network moves calls a little to and fro, but not so much."""
-        return self.surprise > min(3.0 + 0.1 * self.burst, 0.5 + 0.5 * self.burst)
+        return max(self.surprise, -self.fit) > min(3.0 + 0.1 * self.burst, 0.5 + 0.5 * self.burst)
 
 
 class Bounds:
