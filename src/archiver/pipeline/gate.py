@@ -23,7 +23,8 @@ _Waiter = asyncio.Future[None]
 class Gate:
     """One lane's `Pace`. Belongs to one event loop; makes no tasks.
 
-    Commits go before other calls: one of them carries up to a thousand items and frees what waits behind it. Within a kind it is first
+    Commits go after other calls: whatever has moved its bytes before a commit's turn comes travels along with it, so fewer are needed.
+    They cannot starve: who waits for a commit keeps its place in `room`, so soon nobody is left to go first. Within a kind it is first
     come, first served. Nobody waits for the end of a 429 here: who waits when it comes, or comes while it lasts, gets `ThrottledError`
     at once, so that the demand goes away. Only a commit that collides with others waits a moment (see `archiver.pipeline.pacer`).
 
@@ -90,7 +91,7 @@ class Gate:
         now = self._clock.time()
         if pacer.throttled_until > now:
             raise self._refusal(now)
-        if not self._commits and (kind is CallKind.COMMIT or not self._others) and pacer.next_call_at(now, kind) <= now:
+        if not self._others and (kind is not CallKind.COMMIT or not self._commits) and pacer.next_call_at(now, kind) <= now:
             pacer.started(now, kind)
             return now
         waiter: _Waiter = asyncio.get_running_loop().create_future()
@@ -123,7 +124,7 @@ class Gate:
     def _serve(self) -> None:
         """Lets through whose turn it is, turns away who must not wait, and sets the timer for the rest."""
         now = self._clock.time()
-        for kind, queue in ((CallKind.COMMIT, self._commits), (CallKind.TRANSFER, self._others)):
+        for kind, queue in ((CallKind.TRANSFER, self._others), (CallKind.COMMIT, self._commits)):
             closed = self._pacer.throttled_until > now
             while queue:
                 waiter = queue[0]
