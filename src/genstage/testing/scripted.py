@@ -1,4 +1,4 @@
-"""Stages that follow a script, and stages that keep what they saw."""
+"""A producer that follows a script."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from genstage.stage import Consumer, Producer
+from genstage.stage import Producer
 
-__all__ = ["END", "Fail", "Pause", "Probe", "ScriptedProducer"]
+__all__ = ["END", "Fail", "Pause", "ScriptedProducer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +71,3 @@ class ScriptedProducer(Producer[Any]):
             else:
                 events.append(step)
         return events
-
-
-class Probe(Consumer[Any]):
-    """Keeps what it receives."""
-
-    def __init__(self) -> None:
-        self.batches: list[list[Any]] = []
-        """The lists, as they came."""
-
-    @property
-    def received(self) -> list[Any]:
-        """All events in the order of their arrival."""
-        return [event for batch in self.batches for event in batch]
-
-    def handle_events(self, events: list[Any]) -> None:
-        """Keeps them."""
-        self.batches.append(events)

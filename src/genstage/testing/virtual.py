@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import Any, TypeVar, TypeVarTuple
 
-__all__ = ["DeadlockError", "VirtualClock", "VirtualLoop", "idle", "run", "virtual_time"]
+__all__ = ["DeadlockError", "VirtualClock", "VirtualLoop", "idle", "run", "virtual_time", "wait_until_idle"]
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -160,7 +160,7 @@ def run(function: Callable[[*Ts], Coroutine[Any, Any, T]], *args: *Ts, grace: fl
         return runner.run(function(*args))
 
 
-async def idle() -> None:
+async def wait_until_idle() -> None:
     """Returns when every other task waits for something that only time (or nothing) can bring; no time passes.
 
     Raises:
@@ -168,17 +168,28 @@ async def idle() -> None:
     """
     loop = asyncio.get_running_loop()
     if not isinstance(loop, VirtualLoop):
-        raise RuntimeError("idle() needs virtual time: run the test with genstage.testing.run() or virtual_time()")  # noqa: TRY004 - the caller's argument is not wrong, its surroundings are
+        raise RuntimeError("wait_until_idle() needs virtual time: run the test with genstage.testing.run() or virtual_time()")  # noqa: TRY004 - the caller's argument is not wrong, its surroundings are
     await loop.idle()
+
+
+idle = wait_until_idle
+"""The same in one word: tests say it often."""
 
 
 def _deadlock_text(sockets: bool) -> str:
     lines = ["everybody waits and nothing is scheduled:"]
     for task in asyncio.all_tasks(asyncio.get_running_loop()):
-        frames = task.get_stack(limit=1)
-        where = f"{frames[-1].f_code.co_qualname}, line {frames[-1].f_lineno}" if frames else "nowhere"
-        lines.append(f"  {task.get_name()} in {where}")
+        lines.append(f"  {task.get_name()} in {' > '.join(_places(task.get_coro())) or 'nowhere'}")
     if sockets:
         lines.append("sockets are open: give them real time with grace=…")
     lines.append("(if a thread of its own should have answered, give it real time with grace=…)")
     return "\n".join(lines)
+
+
+def _places(waiting: Any) -> list[str]:
+    """Where a coroutine waits: itself, the one it awaits, and so on inwards, as far as these are coroutines."""
+    places = []
+    while (frame := getattr(waiting, "cr_frame", None)) is not None:
+        places.append(f"{frame.f_code.co_qualname}, line {frame.f_lineno}")
+        waiting = waiting.cr_await
+    return places
