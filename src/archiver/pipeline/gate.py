@@ -18,14 +18,15 @@ from genstage.clock import Clock
 __all__ = ["Gate"]
 
 _Waiter = asyncio.Future[None]
+_MOST_PASSED = 8  # calls that go before a commit that waits
 
 
 class Gate:
     """One lane's `Pace`. Belongs to one event loop; makes no tasks.
 
     Commits go after other calls: whatever has moved its bytes before a commit's turn comes travels along with it, so fewer are needed.
-    They cannot starve: who waits for a commit keeps its place in `room`, so soon nobody is left to go first. Within a kind it is first
-    come, first served. Nobody waits for the end of a 429 here: who waits when it comes, or comes while it lasts, gets `ThrottledError`
+    They cannot starve: who waits for a commit keeps its place in `room`, so soon nobody is left to go first; and of the chunks of big
+    files, which need no new room, only a few go first. Within a kind it is first come, first served. Nobody waits for the end of a 429 here: who waits when it comes, or comes while it lasts, gets `ThrottledError`
     at once, so that the demand goes away. Only a commit that collides with others waits a moment (see `archiver.pipeline.pacer`).
 
     Args:
@@ -34,7 +35,7 @@ class Gate:
         on_throttled: Told until when (of the clock's time) and by which kind of 429 the lane was throttled just now.
     """
 
-    __slots__ = ("_clock", "_commits", "_on_throttled", "_others", "_pacer", "_timer", "_timer_at")
+    __slots__ = ("_clock", "_commits", "_on_throttled", "_others", "_pacer", "_passed", "_timer", "_timer_at")
 
     def __init__(self, pacer: Pacer, clock: Clock, *, on_throttled: Callable[[float, ThrottleKind], None] | None = None) -> None:
         self._pacer = pacer
@@ -42,6 +43,7 @@ class Gate:
         self._on_throttled = on_throttled
         self._commits: deque[_Waiter] = deque()
         self._others: deque[_Waiter] = deque()
+        self._passed = 0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
 
@@ -124,20 +126,29 @@ class Gate:
     def _serve(self) -> None:
         """Lets through whose turn it is, turns away who must not wait, and sets the timer for the rest."""
         now = self._clock.time()
-        for kind, queue in ((CallKind.TRANSFER, self._others), (CallKind.COMMIT, self._commits)):
-            closed = self._pacer.throttled_until > now
-            while queue:
-                waiter = queue[0]
-                if waiter.done():  # cancelled while it waited
-                    queue.popleft()
-                elif closed:
-                    queue.popleft().set_exception(self._refusal(now))
-                elif self._pacer.next_call_at(now, kind) <= now:
-                    self._pacer.started(now, kind)
-                    queue.popleft().set_result(None)
-                else:
-                    break
+        throttled = self._pacer.throttled_until > now
+        while (queue := self._next_queue()) is not None:
+            kind = CallKind.COMMIT if queue is self._commits else CallKind.TRANSFER
+            if throttled:
+                queue.popleft().set_exception(self._refusal(now))
+            elif self._pacer.next_call_at(now, kind) <= now:
+                self._pacer.started(now, kind)
+                self._passed = self._passed + 1 if kind is CallKind.TRANSFER and self._commits else 0
+                queue.popleft().set_result(None)
+            else:
+                break
         self._arm(now)
+
+    def _next_queue(self) -> deque[_Waiter] | None:
+        """Whose turn it is; None if nobody waits. A commit that must not go yet, since commits collide, holds up nobody."""
+        for queue in (self._commits, self._others):
+            while queue and queue[0].done():  # cancelled while it waited
+                queue.popleft()
+        if not self._others:
+            return self._commits or None
+        now = self._clock.time()
+        due = self._commits and self._passed >= _MOST_PASSED and self._pacer.next_call_at(now, CallKind.COMMIT) <= now
+        return self._commits if due else self._others
 
     def _arm(self, now: float) -> None:
         """Sets the timer for the earliest turn of those who wait."""
