@@ -177,9 +177,9 @@ idle = wait_until_idle
 
 
 def _deadlock_text(sockets: bool) -> str:
+    tasks = asyncio.all_tasks(asyncio.get_running_loop())
     lines = ["everybody waits and nothing is scheduled:"]
-    for task in asyncio.all_tasks(asyncio.get_running_loop()):
-        lines.append(f"  {task.get_name()} in {' > '.join(_places(task.get_coro())) or 'nowhere'}")
+    lines += [f"  {task.get_name()} in {' > '.join(_places(task.get_coro())) or 'nowhere'}" for task in tasks]
     if sockets:
         lines.append("sockets are open: give them real time with grace=…")
     lines.append("(if a thread of its own should have answered, give it real time with grace=…)")
