@@ -7,6 +7,7 @@ and are imported only when somebody asks for them.
 from __future__ import annotations
 
 import difflib
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, cast
 
@@ -59,7 +60,9 @@ def _registered(group: str) -> dict[str, EntryPoint]:
     return found
 
 
+@cache
 def _load(group: str, noun: str, name: str) -> Any:
+    # Kept: to read what every installed package registers takes 5 ms, and sources and lanes ask again and again.
     registered = _registered(group)
     if name not in registered:
         nearest = difflib.get_close_matches(name, registered, n=1)

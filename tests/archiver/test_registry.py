@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from archiver.errors import ConfigError
 
 
 @pytest.fixture
-def register(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def register(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """A directory for other people's adapters, which registers ``good``, ``broken``, ``missing`` and ``liar`` as sources."""
     (tmp_path / "foreign_good.py").write_text("class Adapter:\n    name = 'good'\n    summary = 'Theirs.'\nADAPTER = Adapter()\n")
     (tmp_path / "foreign_broken.py").write_text("import no_such_module\n")
@@ -23,7 +24,9 @@ def register(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     ]
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(registry, "entry_points", lambda *, group: EntryPoints(entry for entry in entries if entry.group == group))
-    return tmp_path
+    registry._load.cache_clear()
+    yield tmp_path
+    registry._load.cache_clear()
 
 
 def test_our_adapters_are_registered() -> None:
