@@ -8,11 +8,16 @@ Layout, from the arithmetic outwards:
     clock           time as a parameter
     errors          what the toolkit raises, and what to do about it
     demand          who asked for how much (pure)
+    supervision     restart limits, back-off
+    terms           on what terms a consumer subscribes
     subscription    one edge: ask, deliver, cancel
     dispatchers/    who gets which events: port, demand, broadcast, partition, keyed (pure)
     inbox           how waiting events are cut into handler calls (pure)
     outlet, feed    the giving side of a stage, and the loop that calls ``handle_demand``
-    workers         the taking side: n long-lived workers
+    turns           whose turn it is: synchronous work without tasks
+    workers, inlet  n long-lived workers; the taking side of a stage
+    desk, life      calls, casts and markers; the hooks ``start`` and ``stop``
+    ends            what stages are made of
     stage           Producer, ProducerConsumer, Consumer: what a user subclasses
     stats           a look at a running pipeline
     streams         from and to iterables
@@ -38,9 +43,11 @@ from genstage.stage import Consumer, Producer, ProducerConsumer, Stage
 from genstage.stats import EdgeStats, StageStats, Stats
 from genstage.streams import from_iterable
 from genstage.subscription import CancelMode, DemandMode, Subscription, Terms
+from genstage.supervision import Backoff, Restarts
 
 __all__ = [
     "AnswerError",
+    "Backoff",
     "BroadcastDispatcher",
     "CancelMode",
     "Clock",
@@ -58,6 +65,7 @@ __all__ = [
     "Pipeline",
     "Producer",
     "ProducerConsumer",
+    "Restarts",
     "Stage",
     "StageStats",
     "StateError",

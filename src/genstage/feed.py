@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from inspect import isawaitable
+from inspect import isawaitable, iscoroutinefunction
 from types import CoroutineType
-from typing import Any
+from typing import Any, Final
 
 from genstage.outlet import Outlet
-from genstage.workers import Spawn
+from genstage.post import Post
+from genstage.supervision import is_cancelled
 
-__all__ = ["Feed"]
+__all__ = ["ACCUMULATES", "STARTS", "Feed"]
+
+STARTS: Final = 1
+"""A reason to hold a feed: its stage has not begun, or is being restarted."""
+ACCUMULATES: Final = 2
+"""A reason to hold a feed: demand accumulates."""
 
 
 class Feed:
@@ -23,84 +29,187 @@ class Feed:
     * when new demand arrives, when `stir` is called, or after ``poll_interval``, when it returned nothing.
 
     What arrives while it runs counts as having arrived after it returned.
+    A synchronous handler is called in the turns of its pipeline, without a task; an asynchronous one by a task that lives with the stage.
 
     Args:
+        post: The stage's.
         handle: The stage's ``handle_demand``.
         poll_interval: In seconds; None: time alone never calls again.
     """
 
     outlet: Outlet
-    """Where events go; set before `start`."""
+    """Where events go; set before `release`."""
 
-    def __init__(self, handle: Callable[[Any], Any], poll_interval: float | None) -> None:
+    def __init__(self, post: Post, handle: Callable[[Any], Any], poll_interval: float | None) -> None:
         self.busy = False
         """The handler is running."""
+        self._post = post
+        self._call = post.context.run
         self._handle = handle
         self._poll_interval = poll_interval
+        self._reasons = STARTS
         self._closed = False
         self._stirred = False
+        self._inline = not iscoroutinefunction(handle)
+        self._queued = False
+        self._timer: asyncio.TimerHandle | None = None
         self._sleeper: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
+        self._quiet: asyncio.Future[None] | None = None
 
-    def start(self, spawn: Spawn) -> None:
-        """Starts the loop's task."""
-        self._task = spawn(self._run())
-        if self._task is not None:
-            self._task.add_done_callback(lambda _: self.outlet.end())
+    def hold(self, reason: int) -> None:
+        """No further call until this reason is released."""
+        self._reasons |= reason
+
+    def release(self, reason: int) -> None:
+        """One reason less to hold back."""
+        self._reasons &= ~reason
+        if self._reasons or self._closed:
+            return
+        if not self._inline and self._task is None:
+            self._spawn(None)
+        self.stir()
 
     def stir(self) -> None:
         """There may be something now, or somebody may want more."""
         self._stirred = True
-        if self._sleeper is not None:
+        if self._inline:
+            if not self._queued:
+                self._queued = True
+                self._post.turns.put(self)
+        elif self._sleeper is not None:
             self._wake()
 
     def close(self) -> None:
         """The stream ends here: no further call; one that runs is cancelled, but if it answers all the same its answer counts."""
         self._closed = True
         self._wake()
-        if self.busy and self._task is not None:
+        if self._task is None:
+            if not self.busy:
+                self._end()
+        elif self.busy:
             self._task.cancel()
+
+    async def quiet(self) -> None:
+        """Returns when the handler does not run."""
+        if self.busy:
+            self._quiet = asyncio.get_running_loop().create_future()
+            await self._quiet
 
     async def gone(self) -> None:
         """Returns when the loop has ended."""
         if self._task is not None:
             await asyncio.wait((self._task,))
 
+    def tasks(self) -> set[asyncio.Task[None]]:
+        """The loop's task, if there is one."""
+        return set() if self._task is None else {self._task}
+
     def runs_in(self, task: asyncio.Task[Any] | None) -> bool:
         """Whether a task is the loop's."""
         return task is not None and task is self._task
 
-    async def _run(self) -> None:
+    def turn(self) -> None:  # noqa: C901 - the hot path: every call would cost
+        """Calls a synchronous handler once."""
+        self._queued = False
         outlet = self.outlet
         dispatcher = outlet.dispatcher
-        while not self._closed:
-            if not dispatcher.wanted:
+        if not dispatcher.wanted or self._reasons or self._closed or not self._inline:
+            return
+        if self._timer is not None:
+            self._stop_polling()
+        self._stirred = False
+        self.busy = True
+        found = 0
+        try:
+            answer = self._call(self._handle, dispatcher.tell())
+            if type(answer) is list:
+                found = outlet.emit(answer, bounded=True)
+            elif answer is None:
+                self._closed = True
+            elif isawaitable(answer):
+                self._inline = False
+                self._spawn(answer)
+                return
+            else:
+                found = outlet.emit(answer, bounded=True)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the warden decides; what it lets pass stops the pipeline
+            self.busy = False
+            self._stirred = self._post.warden.failed(error)
+            self._closed = self._closed or not self._stirred
+        self.busy = False
+        if self._closed:
+            self._end()
+        elif found or self._stirred:
+            if dispatcher.wanted and not self._queued:
+                self._queued = True
+                self._post.turns.put(self)
+        elif self._poll_interval is not None:
+            self._poll(self._poll_interval)
+
+    def _spawn(self, answer: Any) -> None:
+        """Goes on in a task.
+
+        Args:
+            answer: What the handler has returned and is still to be awaited, if anything.
+        """
+        self._task = self._post.spawn(self._run(answer))
+        if self._task is not None:
+            self._task.add_done_callback(lambda _: self._end())
+
+    async def _run(self, answer: Any) -> None:
+        outlet = self.outlet
+        dispatcher = outlet.dispatcher
+        while not self._closed or answer is not None:
+            if answer is None and (not dispatcher.wanted or self._reasons):
                 await self._sleep(None)
                 continue
-            self._stirred = False
             self.busy = True
+            found = 0
             try:
-                answer = self._handle(dispatcher.tell())
-                if type(answer) is not list and (type(answer) is CoroutineType or isawaitable(answer)):
+                if answer is None:
+                    self._stirred = False
+                    answer = self._handle(dispatcher.tell())
+                if type(answer) is CoroutineType or (type(answer) is not list and isawaitable(answer)):
                     answer = await answer
+                if answer is None:
+                    break
+                found = outlet.emit(answer, bounded=True)
+            except (Exception, asyncio.CancelledError) as error:
+                if is_cancelled(error) or not self._post.warden.survives(error):
+                    raise
             finally:
+                answer = None
                 self.busy = False
-            if answer is None:
-                break
-            if not outlet.emit(answer, bounded=True) and not self._stirred and not self._closed:
+                if self._quiet is not None and not self._quiet.done():
+                    self._quiet.set_result(None)
+            if not found and not self._stirred and not self._closed:
                 await self._sleep(self._poll_interval)
 
     async def _sleep(self, seconds: float | None) -> None:
-        loop = asyncio.get_running_loop()
-        self._sleeper = loop.create_future()
-        timer = None if seconds is None else loop.call_later(seconds, self._wake)
+        self._sleeper = asyncio.get_running_loop().create_future()
+        if seconds is not None:
+            self._poll(seconds)
         try:
             await self._sleeper
         finally:
             self._sleeper = None
-            if timer is not None:
-                timer.cancel()
+            self._stop_polling()
+
+    def _poll(self, seconds: float) -> None:
+        self._stop_polling()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self.stir)
+
+    def _stop_polling(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _wake(self) -> None:
         if self._sleeper is not None and not self._sleeper.done():
             self._sleeper.set_result(None)
+
+    def _end(self) -> None:
+        self._closed = True
+        self._stop_polling()
+        self.outlet.end()

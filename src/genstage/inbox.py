@@ -46,8 +46,12 @@ class Inbox(ABC):
         """The next handler call; None if nothing waits."""
 
     @abstractmethod
-    def clear(self, *, only_manual: bool = False) -> list[Any]:
-        """Takes out everything, or what came over subscriptions with manual demand; returns the events in their order."""
+    def put_first(self, edge: Subscription, events: list[Any]) -> None:
+        """Puts back what was taken and not handled, in front of everything."""
+
+    @abstractmethod
+    def clear(self, which: Callable[[Subscription], bool] | None = None) -> list[Any]:
+        """Takes out everything, or what came over some subscriptions; returns the events in their order."""
 
 
 class SingleInbox(Inbox):
@@ -71,10 +75,15 @@ class SingleInbox(Inbox):
         self.waiting -= 1
         return self._jobs.popleft()
 
-    def clear(self, *, only_manual: bool = False) -> list[Any]:
+    def put_first(self, edge: Subscription, events: list[Any]) -> None:
+        """Puts events back, a job an event."""
+        self.waiting += len(events)
+        self._jobs.extendleft(zip(repeat(edge), reversed(events), repeat(1)))
+
+    def clear(self, which: Callable[[Subscription], bool] | None = None) -> list[Any]:
         """Takes events out."""
-        gone = [event for edge, event, _ in self._jobs if edge.manual or not only_manual]
-        self._jobs = deque(job for job in self._jobs if only_manual and not job[0].manual)
+        gone = [event for edge, event, _ in self._jobs if which is None or which(edge)]
+        self._jobs = deque(job for job in self._jobs if which is not None and not which(job[0]))
         self.waiting = len(self._jobs)
         return gone
 
@@ -93,12 +102,17 @@ class _Segments(Inbox):
         self.waiting += len(events)
         self._segments.append(_Segment(edge, events))
 
-    def clear(self, *, only_manual: bool = False) -> list[Any]:
-        """Takes out everything, or what came over subscriptions with manual demand; returns the events in their order."""
+    def put_first(self, edge: Subscription, events: list[Any]) -> None:
+        """Puts events back, as a delivery of their own."""
+        self.waiting += len(events)
+        self._segments.appendleft(_Segment(edge, events))
+
+    def clear(self, which: Callable[[Subscription], bool] | None = None) -> list[Any]:
+        """Takes events out."""
         gone: list[Any] = []
         stay: deque[_Segment] = deque()
         for segment in self._segments:
-            if only_manual and not segment.edge.manual:
+            if which is not None and not which(segment.edge):
                 stay.append(segment)
             else:
                 gone += segment.events[segment.position :]

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections import Counter
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 from genstage.clock import Clock, SystemClock
 from genstage.errors import HandlerCancelledError, StateError, SubscriptionError
-from genstage.stage import Giving, Post, Stage, Taking
+from genstage.post import Post, Spawn
+from genstage.stage import Demand, Giving, Producer, Stage, Taking
 from genstage.stats import Stats, diagram_of, stats_of
 from genstage.streams import Stream
 from genstage.subscription import TermOptions, Terms
-from genstage.workers import Spawn
+from genstage.supervision import NO_RESTARTS, Restarts, Warden
+from genstage.turns import Turns
 
 __all__ = ["Pipeline"]
 
@@ -32,10 +34,16 @@ class Pipeline:
 
     Args:
         clock: Tells the time of `stats`. Waiting is done on the running event loop.
+        restarts: How often each stage may fail and go on, if it is not told otherwise when it is started. By default never: the first
+            exception of a handler stops everything.
+        demand: What its producers begin with, if their class does not say: see `Producer.demand`.
     """
 
-    def __init__(self, *, clock: Clock | None = None) -> None:
+    def __init__(self, *, clock: Clock | None = None, restarts: Restarts = NO_RESTARTS, demand: Demand = "forward") -> None:
         self._clock = SystemClock() if clock is None else clock
+        self._restarts = restarts
+        self._demand: Demand = demand
+        self._turns = Turns()
         self._stages: dict[Stage, None] = {}
         self._names: Counter[str] = Counter()
         self._group = asyncio.TaskGroup()
@@ -57,10 +65,12 @@ class Pipeline:
                 try:
                     self._finish()
                     await self._wait_until_empty()
+                    while self._turns.busy and not self._broken:  # noqa: ASYNC110 - the last casts and messages; nobody would set an event
+                        await asyncio.sleep(0)
                 except asyncio.CancelledError as cancelled:
                     error = cancelled
             if error is not None:
-                self._broken = True
+                self._break_off()
                 self._close_producers()
             await self._group.__aexit__(None if error is None else type(error), error, trace)
         except BaseExceptionGroup as failures:
@@ -71,23 +81,28 @@ class Pipeline:
         if failure is not None and failure is not error:
             raise failure
 
-    def start(
+    def start(  # noqa: PLR0913 - what one says of a stage, by name
         self,
         stage: S,
         *,
-        subscribe_to: Giving | None = None,
+        subscribe_to: Giving | Sequence[Giving] = (),
         workers: int | None = None,
         name: str | None = None,
+        timeout: float | None = None,
+        restarts: Restarts | None = None,
         **terms: Unpack[TermOptions],
     ) -> S:
         """Starts a stage; at any time, also from handlers.
 
         Args:
             stage: A new instance, which the pipeline uses from now on.
-            subscribe_to: What to subscribe it to at once; `Taking.subscribe` does it later and more than once.
+            subscribe_to: What to subscribe it to at once, one stage or several; `Taking.subscribe` does it later and more than once.
             workers: How many handler calls may run at once; 1 if not given.
             name: For stats and errors, best a unique one; the class's name with a number if not given.
-            terms: Of the subscription: ``key``, ``max_demand``, ``min_demand``, ``cancel``, ``demand``; see `Terms`.
+            timeout: Seconds that one handler call of a consumer may take; then it is cancelled and has failed with a `TimeoutError`.
+                A synchronous handler cannot be interrupted.
+            restarts: How often a handler may fail and the stage go on; as the pipeline says if not given.
+            terms: Of the subscriptions: ``key``, ``max_demand``, ``min_demand``, ``cancel``, ``demand``, …; see `Terms`.
 
         Returns:
             The stage.
@@ -99,21 +114,25 @@ class Pipeline:
         """
         if not self._open or self._broken:
             raise StateError("the pipeline is not open; start stages inside its `async with` block")
-        if (workers is not None or subscribe_to is not None) and not isinstance(stage, Taking):
-            raise StateError(f"{stage.name} only gives; workers and subscribe_to are for consumers")
-        if terms and subscribe_to is None:
+        upstream = (subscribe_to,) if isinstance(subscribe_to, Giving) else subscribe_to
+        if (workers is not None or upstream or timeout is not None) and not isinstance(stage, Taking):
+            raise StateError(f"{stage.name} only gives; workers, timeout and subscribe_to are for consumers")
+        if terms and not upstream:
             raise SubscriptionError(f"{', '.join(terms)} say how to subscribe; say to whom with subscribe_to=…")
-        stage.attach(Post(name or self._name_for(stage), self._spawner(stage), lambda: self._forget(stage)))
+        stage.attach(self._post_for(stage, name, timeout, self._restarts if restarts is None else restarts))
         self._stages[stage] = None
         try:
             if isinstance(stage, Taking):
                 if workers is not None:
                     stage.workers = workers
-                if subscribe_to is not None:
-                    stage.subscribe(subscribe_to, **terms)
+                for producer in upstream:
+                    stage.subscribe(producer, **terms)
         except (StateError, SubscriptionError):
+            stage.halt()
             self._forget(stage)
             raise
+        if isinstance(stage, Producer) and self._demand == "accumulate":
+            stage.accumulate_by_default()
         if self._leaving:
             self._start_late(stage)
         stage.begin()
@@ -200,6 +219,18 @@ class Pipeline:
             stream.release()
             await self.stop(stream)
 
+    @property
+    def demand(self) -> Demand:
+        """What producers begin with; setting it sets all producers: start everything while demand accumulates, then forward it."""
+        return self._demand
+
+    @demand.setter
+    def demand(self, demand: Demand) -> None:
+        self._demand = demand
+        for stage in list(self._stages):
+            if isinstance(stage, Producer):
+                stage.demand = demand
+
     def stats(self) -> Stats:
         """What every stage holds and every subscription waits for, now."""
         return stats_of(list(self._stages), self._clock.time())
@@ -215,14 +246,27 @@ class Pipeline:
         else:  # whoever starts a consumer may still subscribe it before giving way
             asyncio.get_running_loop().call_soon(stage.drain if self._draining else stage.end_when_alone)
 
-    def _spawner(self, stage: Stage) -> Spawn:
+    def _post_for(self, stage: Stage, name: str | None, timeout: float | None, restarts: Restarts) -> Post:
         context = contextvars.copy_context()
+        return Post(
+            name=name or self._name_for(stage),
+            spawn=self._spawner(stage, context),
+            done=lambda: self._forget(stage),
+            turns=self._turns,
+            context=context,
+            warden=Warden(restarts, asyncio.get_running_loop().time, self._give_up),
+            timeout=timeout,
+        )
+
+    def _spawner(self, stage: Stage, context: contextvars.Context) -> Spawn:
 
         def spawn(work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
             if self._broken:
                 work.close()
                 return None
-            return self._group.create_task(self._supervised(stage, work), name=stage.name, context=context.copy())
+            task = self._group.create_task(self._supervised(stage, work), name=stage.name, context=context.copy())
+            task.add_done_callback(lambda _: work.close())  # in case it was cancelled before it began
+            return task
 
         return spawn
 
@@ -255,7 +299,7 @@ class Pipeline:
             await asyncio.shield(self._empty)
 
     def _close_producers(self) -> None:
-        for stage in self._stages:
+        for stage in list(self._stages):
             if not isinstance(stage, Taking):
                 stage.drain()
 
@@ -277,11 +321,30 @@ class Pipeline:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            self._broken = True
+            self._break_off()
             raise HandlerCancelledError(
                 f"a handler of {stage.name} ended by a CancelledError although nobody cancelled it: it awaited something that was "
                 "cancelled elsewhere; catch that where you await it"
             ) from stray
         except BaseException:
-            self._broken = True  # the group stops everything now; nothing new may begin meanwhile
+            self._break_off()  # the group stops everything now; nothing new may begin meanwhile
             raise
+
+    def _break_off(self) -> None:
+        """From now on nothing new begins."""
+        self._broken = True
+        self._turns.stop()
+
+    def _give_up(self, error: BaseException) -> None:
+        """Something failed outside of any task: it surfaces as if it had failed in one."""
+        self._break_off()
+        if self._open:
+            self._group.create_task(_fail(error))
+
+
+async def _fail(error: BaseException) -> None:
+    if isinstance(error, asyncio.CancelledError):  # a group would take it for the cancellation of this task
+        raise HandlerCancelledError(
+            "a synchronous handler raised a CancelledError although nobody cancelled it: it asked something that was cancelled elsewhere"
+        ) from error
+    raise error

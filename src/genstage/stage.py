@@ -7,201 +7,26 @@ working parts when a pipeline starts it.
 from __future__ import annotations
 
 import asyncio
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from inspect import isawaitable
-from typing import Any, Generic, TypeVar, Unpack
+from typing import Any, Generic, Literal, TypeVar
 
-from genstage.dispatchers import DemandDispatcher, Dispatcher
-from genstage.errors import DefinitionError, StateError, SubscriptionError
-from genstage.feed import Feed
+from genstage.dispatchers import Dispatcher
+from genstage.ends import Giving, Stage, Taking
+from genstage.errors import DefinitionError, StateError
+from genstage.feed import ACCUMULATES, STARTS, Feed
 from genstage.inbox import CutInbox, Inbox, SingleInbox, SplitInbox
-from genstage.outlet import Outlet, OutletHooks
-from genstage.subscription import Subscription, TermOptions, Terms
-from genstage.workers import Handling, Inlet, Spawn
+from genstage.inlet import Inlet
+from genstage.post import Post, Spawn
+from genstage.workers import Handling
 
-__all__ = ["Consumer", "Giving", "Post", "Producer", "ProducerConsumer", "Stage", "Taking"]
+__all__ = ["Consumer", "Demand", "Giving", "Post", "Producer", "ProducerConsumer", "Stage", "Taking"]
 
 Event = TypeVar("Event")
 Result = TypeVar("Result")
 
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """What a stage gets from its pipeline when it starts.
-
-    Attributes:
-        name: Unique within the pipeline.
-        spawn: Makes supervised tasks.
-        done: To be called once, when the stage has ended.
-    """
-
-    name: str
-    spawn: Spawn
-    done: Callable[[], None]
-
-
-class Stage(ABC):
-    """What all stages have in common: a name, and a life within a pipeline."""
-
-    _post: Post | None = None
-
-    @property
-    def name(self) -> str:
-        """The name under which the pipeline started it; the class's name before."""
-        return type(self).__name__ if self._post is None else self._post.name
-
-    def attach(self, post: Post) -> None:
-        """For the pipeline: makes the working parts.
-
-        Raises:
-            DefinitionError: The class cannot work.
-            StateError: It has been started before.
-        """
-        if self._post is not None:
-            raise StateError(f"{self.name} has been started before; make a new instance for every start")
-        self._make_parts(post)
-        self._post = post
-
-    @abstractmethod
-    def _make_parts(self, post: Post) -> None: ...
-
-    @abstractmethod
-    def begin(self) -> None:
-        """For the pipeline: begins to work."""
-
-    @abstractmethod
-    def end_when_alone(self) -> None:
-        """For the pipeline: nobody will subscribe it to anything more."""
-
-    @abstractmethod
-    def drain(self) -> None:
-        """For the pipeline: nothing new; finish what is there."""
-
-    @abstractmethod
-    def halt(self) -> list[Any]:
-        """For the pipeline: finish what was begun; returns what was not."""
-
-    @abstractmethod
-    def abort(self) -> bool:
-        """For the pipeline: cancel what runs; returns whether handlers of events were cut short."""
-
-    @abstractmethod
-    async def gone(self) -> None:
-        """For the pipeline: returns when everything it had running has ended."""
-
-    @abstractmethod
-    def runs_in(self, task: asyncio.Task[Any] | None) -> bool:
-        """For the pipeline: whether a task is one of the stage's own."""
-
-
-class Giving(Stage):
-    """A stage that others subscribe to. Its class may name a dispatcher: ``class Fetcher(Producer[Item], dispatcher=…)``."""
-
-    _dispatcher: Dispatcher = DemandDispatcher()
-    _outlet: Outlet | None = None
-
-    def __init_subclass__(cls, *, dispatcher: Dispatcher | None = None, **rest: Any) -> None:
-        super().__init_subclass__(**rest)
-        if dispatcher is not None:
-            cls._dispatcher = dispatcher
-
-    def handle_discarded(self, key: Hashable, events: list[Any]) -> None:
-        """Hook: these events were produced, and now nobody will get them.
-
-        It happens when the last consumer for a key goes away while ``handle_demand`` runs, or with events held for it,
-        and when a drain forgets what was read ahead. By default nothing is done: what was only read can be read again.
-
-        Args:
-            key: Whose they were; None if the stage is not keyed.
-            events: In their order.
-        """
-
-    def _left(self) -> None:
-        """The last consumer has gone."""
-
-    @property
-    def outlet(self) -> Outlet:
-        """For the toolkit: the giving side."""
-        if self._outlet is None:
-            raise StateError(f"{self.name} has not been started; start it with pipeline.start() before others subscribe to it")
-        return self._outlet
-
-    def _make_outlet(self, post: Post, wanted: Callable[[], None]) -> Outlet:
-        hooks = OutletHooks(wanted=wanted, discarded=self.handle_discarded, left=self._left, done=post.done)
-        self._outlet = Outlet(post.name, self._dispatcher.fresh(), hooks)
-        return self._outlet
-
-
-class Taking(Stage):
-    """A stage that subscribes to others, and handles what it gets with ``workers``."""
-
-    _inlet: Inlet | None = None
-
-    def subscribe(self, to: Giving, **terms: Unpack[TermOptions]) -> Subscription:
-        """Subscribes this stage to one that gives; both must have been started.
-
-        Args:
-            to: A `Producer` or `ProducerConsumer`.
-            terms: ``key``, ``max_demand``, ``min_demand``, ``cancel``, ``demand``: see `Terms`.
-
-        Raises:
-            SubscriptionError: The terms cannot work. Nothing has changed then.
-        """
-        inlet = self.inlet
-        if inlet.closing:
-            raise SubscriptionError(f"{self.name} is ending and takes nothing more; subscribe a new stage")
-        edge = Subscription(to.outlet, inlet, Terms(**terms))
-        inlet.connect(edge)
-        try:
-            edge.open()
-        except SubscriptionError:
-            inlet.disconnect(edge)
-            raise
-        return edge
-
-    @property
-    def workers(self) -> int:
-        """How many handler calls may run at once. May be changed at any time: surplus workers go when their call ends."""
-        return self.inlet.limit
-
-    @workers.setter
-    def workers(self, count: int) -> None:
-        if count < 1:
-            raise StateError(f"{self.name} cannot have {count} workers; give at least 1 (to take nothing in, set max_demand = 0)")
-        self.inlet.resize(count)
-
-    @property
-    def inlet(self) -> Inlet:
-        """For the toolkit: the taking side."""
-        if self._inlet is None:
-            raise StateError(f"{self.name} has not been started; start it with pipeline.start() first")
-        return self._inlet
-
-    def end_when_alone(self) -> None:
-        """For the pipeline: nobody will subscribe it to anything more."""
-        self.inlet.end_when_alone()
-
-    def drain(self) -> None:
-        """For the pipeline: forgets what came by manual demand and was not begun; finishes the rest."""
-        self.inlet.drain()
-
-    def halt(self) -> list[Any]:
-        """For the pipeline: finish what was begun; returns what was not."""
-        return self.inlet.halt()
-
-    def abort(self) -> bool:
-        """For the pipeline: cancel what runs; returns whether handlers were cut short."""
-        return self.inlet.abort()
-
-    async def gone(self) -> None:
-        """For the pipeline: returns when no worker is left."""
-        await self.inlet.gone()
-
-    def runs_in(self, task: asyncio.Task[Any] | None) -> bool:
-        """For the pipeline: whether a task is one of the workers."""
-        return task in self.inlet.tasks
+Demand = Literal["forward", "accumulate"]
+"""What a producer does with demand: serves it, or lets it accumulate until it is set to forward it."""
 
 
 class Producer(Giving, Generic[Event]):
@@ -211,6 +36,12 @@ class Producer(Giving, Generic[Event]):
     """When ``handle_demand`` found nothing it is called again after so many seconds, if demand is still owed. None: not by time."""
 
     _feed: Feed | None = None
+    _demand: Demand | None = None
+
+    def __init_subclass__(cls, *, dispatcher: Dispatcher | None = None, demand: Demand | None = None, **rest: Any) -> None:
+        super().__init_subclass__(dispatcher=dispatcher, **rest)
+        if demand is not None:
+            cls._demand = demand
 
     def handle_demand(self, demand: Any) -> Any:
         """The handler: gives at most what is demanded. Sync or async; an async one may wait until it has something.
@@ -232,10 +63,50 @@ class Producer(Giving, Generic[Event]):
         if self._feed is not None:
             self._feed.stir()
 
-    def begin(self) -> None:
-        """For the pipeline: starts the loop."""
-        if self._feed is not None and self._post is not None:
-            self._feed.start(self._post.spawn)
+    @property
+    def demand(self) -> Demand:
+        """Whether demand is forwarded to ``handle_demand``, or accumulates until it is set to "forward".
+
+        While it accumulates nothing is given out: what is pushed is kept, in its order. May be changed at any time. What a producer
+        begins with, its class says (``class Clicks(Producer[Click], demand="accumulate")``), or else the pipeline.
+        """
+        return self._demand or "forward"
+
+    @demand.setter
+    def demand(self, demand: Demand) -> None:
+        if demand not in ("forward", "accumulate"):
+            raise StateError(f'demand is {demand!r}; give "forward" or "accumulate"')
+        self._demand = demand
+        if self._feed is not None:
+            if demand == "accumulate":
+                self.outlet.hold()
+                self._feed.hold(ACCUMULATES)
+            else:
+                self.outlet.release()
+                self._feed.release(ACCUMULATES)
+
+    def accumulate_by_default(self) -> None:
+        """For the pipeline: demand accumulates, unless the class says otherwise."""
+        if self._demand is None:
+            self.demand = "accumulate"
+
+    def hold_parts(self) -> None:
+        """For the toolkit: begin nothing."""
+        super().hold_parts()
+        self._the_feed.hold(STARTS)
+
+    def release_parts(self) -> None:
+        """For the toolkit: go on."""
+        super().release_parts()
+        self._the_feed.release(STARTS)
+
+    async def quiet_parts(self) -> None:
+        """For the toolkit: returns when the handler does not run."""
+        await self._the_feed.quiet()
+
+    def tasks(self) -> set[asyncio.Task[None]]:
+        """For the toolkit: the loop's."""
+        return self._the_feed.tasks()
 
     def end_when_alone(self) -> None:
         """For the pipeline: a producer ends when its stream does."""
@@ -250,17 +121,19 @@ class Producer(Giving, Generic[Event]):
         return self.outlet.halt()
 
     def abort(self) -> bool:
-        """For the pipeline: as `halt`. A waiting ``handle_demand`` holds no events, so nothing is cut short."""
+        """For the pipeline: as `halt`. A waiting ``handle_demand`` holds no events, so it is not cut short."""
+        hooks = super().abort()
         self.halt()
-        return False
+        return hooks
 
     async def gone(self) -> None:
         """For the pipeline: returns when the loop has ended."""
         await self._the_feed.gone()
+        await super().gone()
 
     def runs_in(self, task: asyncio.Task[Any] | None) -> bool:
         """For the pipeline: whether a task is the loop's."""
-        return self._the_feed.runs_in(task)
+        return self._the_feed.runs_in(task) or super().runs_in(task)
 
     @property
     def _the_feed(self) -> Feed:
@@ -271,9 +144,14 @@ class Producer(Giving, Generic[Event]):
     def _make_parts(self, post: Post) -> None:
         if type(self).handle_demand is Producer.handle_demand:
             raise DefinitionError(f"{self.name} has no handler: define handle_demand(self, demand)")
-        feed = Feed(self.handle_demand, self.poll_interval)
+        feed = Feed(post, self.handle_demand, self.poll_interval)
         feed.outlet = self._make_outlet(post, feed.stir)
         self._feed = feed
+        if self._demand is not None:
+            self.demand = self._demand
+
+    def _mark(self, message: Any) -> None:
+        self.outlet.mark(message)
 
 
 class Consumer(Taking, Generic[Event]):
@@ -298,9 +176,6 @@ class Consumer(Taking, Generic[Event]):
         """
         raise NotImplementedError
 
-    def begin(self) -> None:
-        """For the pipeline: nothing; workers are made when events come."""
-
     def _make_parts(self, post: Post) -> None:
         kind = type(self)
         listwise = kind.handle_events is not Consumer.handle_events
@@ -313,7 +188,18 @@ class Consumer(Taking, Generic[Event]):
             raise DefinitionError(f"{self.name} has cut() and handle_event, which takes one event a call: define handle_events instead")
         inbox: Inbox = SingleInbox() if single else CutInbox(self.cut) if cuts else SplitInbox()
         handle: Callable[[Any], Any] = self.handle_event if single else self.handle_events
-        self._inlet = Inlet(post.name, inbox, Handling(handle, emit=None, gate=None, done=post.done), post.spawn)
+        handling = Handling(
+            handle,
+            outlet=None,
+            done=post.done,
+            failed=self.handle_failed if kind.handle_failed is not Taking.handle_failed else None,
+            informed=lambda message, after: self._letters.put(self.handle_info, message, after=after),
+            timeout=post.timeout,
+        )
+        self._inlet = Inlet(post, inbox, handling, self._edge_hooks("producer"))
+
+    def _mark(self, message: Any) -> None:
+        self.inlet.mark(message)
 
 
 class ProducerConsumer(Taking, Giving, Generic[Event, Result]):
@@ -336,17 +222,29 @@ class ProducerConsumer(Taking, Giving, Generic[Event, Result]):
         It is how a stage that gathers (sums, groups, windows) gives what it has gathered. A stage that is cancelled is not asked.
         """
 
-    def begin(self) -> None:
-        """For the pipeline: nothing; workers are made when events come."""
-
     def _make_parts(self, post: Post) -> None:
         if type(self).handle_events is ProducerConsumer.handle_events:
             raise DefinitionError(f"{self.name} has no handler: define handle_events(self, events), returning events")
         outlet = self._make_outlet(post, self._wanted)
         ends = type(self).handle_end is not ProducerConsumer.handle_end
         done = (lambda: self._begin_end(post.spawn)) if ends else outlet.end
-        handling = Handling(self.handle_events, self._emit, gate=outlet.dispatcher, done=done)
-        self._inlet = Inlet(post.name, SplitInbox(), handling, post.spawn)
+        handling = Handling(
+            self.handle_events,
+            outlet=outlet,
+            done=done,
+            failed=self.handle_failed if type(self).handle_failed is not Taking.handle_failed else None,
+            informed=self._pass_on,
+            timeout=post.timeout,
+        )
+        self._inlet = Inlet(post, SplitInbox(), handling, self._edge_hooks("producer"))
+
+    def _mark(self, message: Any) -> None:
+        self.inlet.mark(message)
+
+    def _pass_on(self, message: Any, after: Callable[[], None]) -> None:
+        """A marker has passed the waiting events; now it waits behind the buffered results."""
+        self.outlet.mark(message)
+        after()
 
     def drain(self) -> None:
         """For the pipeline: finishes what is there, as long as somebody is there to take it."""

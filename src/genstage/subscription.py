@@ -2,77 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypedDict
+import asyncio
+import random
+from collections.abc import Hashable
+from typing import Any, Literal, Protocol
 
 from genstage.errors import SubscriptionError
+from genstage.terms import CancelMode, DeliveryMode, DemandMode, SlowMode, TermOptions, Terms
 
-__all__ = ["CancelMode", "DemandMode", "Downstream", "SlowMode", "Subscription", "TermOptions", "Terms", "Upstream"]
+__all__ = [
+    "CancelMode",
+    "CancelReason",
+    "DeliveryMode",
+    "DemandMode",
+    "Downstream",
+    "SlowMode",
+    "Subscription",
+    "TermOptions",
+    "Terms",
+    "Upstream",
+]
 
-CancelMode = Literal["permanent", "transient", "temporary"]
-DemandMode = Literal["automatic", "manual"]
-SlowMode = Literal["wait", "drop", "cancel"]
-
-
-class TermOptions(TypedDict, total=False):
-    """The fields of `Terms` as keyword arguments; what is left out has the default of `Terms`."""
-
-    key: Hashable
-    max_demand: int
-    min_demand: int
-    cancel: CancelMode
-    demand: DemandMode
-    partition: Hashable
-    selector: Callable[[Any], object]
-    slow: SlowMode
-    options: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """On what terms a consumer subscribes.
-
-    Attributes:
-        key: Whose events it wants; for producers with a keyed dispatcher, and only for them.
-        max_demand: With automatic demand: at most so many events are asked for and not yet handled. 0 asks for nothing.
-        min_demand: With automatic demand: more is asked for when only so many are left; half of ``max_demand`` if not given.
-        cancel: What the end of this subscription means for the consumer. "permanent": it ends with its last permanent subscription,
-            when it has finished what waits. "transient": only the failure of the producer ends it. "temporary": it lives on.
-        demand: "automatic": the toolkit asks. "manual": `Subscription.ask` does.
-        partition: Which partition's events it wants; for producers with a `PartitionDispatcher`, and only for them.
-        selector: Of which events it wants those for which this is true; for producers with a `BroadcastDispatcher`.
-        slow: What a `BroadcastDispatcher` does when it has no demand for an event. "wait": the others wait for it. "drop": it misses
-            the event, which `Subscription.dropped` counts. "cancel": its subscription is cancelled.
-        options: What only a dispatcher of the user's own understands.
-    """
-
-    key: Hashable = None
-    max_demand: int = 1000
-    min_demand: int | None = None
-    cancel: CancelMode = "permanent"
-    demand: DemandMode = "automatic"
-    partition: Hashable = None
-    selector: Callable[[Any], object] | None = None
-    slow: SlowMode = "wait"
-    options: Any = None
-
-    def __post_init__(self) -> None:
-        if self.max_demand < 0:
-            raise SubscriptionError(f"max_demand is {self.max_demand}; give 0 (ask for nothing) or more")
-        if self.min_demand is not None and not 0 <= self.min_demand < max(self.max_demand, 1):
-            raise SubscriptionError(
-                f"min_demand is {self.min_demand} and max_demand {self.max_demand}; give 0 <= min_demand < max_demand, "
-                "or leave min_demand out (then it is half of max_demand)"
-            )
-        if self.cancel not in ("permanent", "transient", "temporary"):
-            raise SubscriptionError(f'cancel is {self.cancel!r}; give "permanent", "transient" or "temporary"')
-        if self.demand not in ("automatic", "manual"):
-            raise SubscriptionError(f'demand is {self.demand!r}; give "automatic" or "manual"')
-        if self.slow not in ("wait", "drop", "cancel"):
-            raise SubscriptionError(f'slow is {self.slow!r}; give "wait", "drop" or "cancel"')
-        if self.selector is not None and not callable(self.selector):
-            raise SubscriptionError(f"selector is {self.selector!r}; give a function of one event, or leave it out")
+CancelReason = Literal["cancelled", "ended"] | BaseException
+"""Why a subscription is over: somebody cancelled it, the stream ended, or the producer failed with this exception."""
 
 
 class Upstream(Protocol):
@@ -96,6 +48,10 @@ class Upstream(Protocol):
         """None are wanted any more."""
         ...
 
+    def take_back(self, edge: Subscription, events: list[Any]) -> bool:
+        """Here are delivered events that were not handled, to be given out before all others; whether there is a place for them."""
+        ...
+
 
 class Downstream(Protocol):
     """The end of a subscription that takes events."""
@@ -106,9 +62,48 @@ class Downstream(Protocol):
         """Here are events that were asked for; the list is yours."""
         ...
 
-    def lost(self, edge: Subscription) -> None:
-        """No more will come over this subscription."""
+    def opened(self, edge: Subscription) -> None:
+        """The subscription is open, perhaps again."""
         ...
+
+    def interrupted(self, edge: Subscription) -> None:
+        """The producer has failed; the subscription opens again after its back-off."""
+        ...
+
+    def lost(self, edge: Subscription) -> None:
+        """No more will come over this subscription; after a failure of the producer (see ``edge.reason``) it may be `renew`-ed."""
+        ...
+
+
+class _Gap:
+    """Stands in for a producer that has failed, until the subscription opens again: remembers what is wanted."""
+
+    def __init__(self, upstream: Upstream, timer: asyncio.TimerHandle) -> None:
+        self.name = upstream.name
+        self.upstream = upstream
+        self.timer = timer
+
+    def subscribe(self, edge: Subscription) -> None:
+        """Nobody subscribes to a gap."""
+
+    def ask(self, edge: Subscription, count: int) -> None:
+        """Will be asked for."""
+        edge.outstanding += count
+
+    def retract(self, edge: Subscription, count: int) -> int:
+        """Will not be asked for."""
+        taken = min(count, edge.outstanding)
+        edge.outstanding -= taken
+        return taken
+
+    def cancel(self, edge: Subscription) -> None:
+        """It will not open again."""
+        edge.outstanding = 0
+        self.timer.cancel()
+
+    def take_back(self, edge: Subscription, events: list[Any]) -> bool:
+        """The producer's buffer outlives its failure."""
+        return self.upstream.take_back(edge, events)
 
 
 class Subscription:
@@ -118,9 +113,12 @@ class Subscription:
     """
 
     __slots__ = (
+        "_attempt",
         "_downstream",
         "_max",
         "_min",
+        "_opened",
+        "_owed",
         "_upstream",
         "deliver",
         "dropped",
@@ -128,6 +126,8 @@ class Subscription:
         "manual",
         "outstanding",
         "over",
+        "reason",
+        "split",
         "terms",
         "turn",
     )
@@ -141,7 +141,11 @@ class Subscription:
         self.dropped = 0
         """Events that it missed because it had no demand for them; with ``slow="drop"`` only."""
         self.over = False
-        """No more will come: it was cancelled, or the stream ended."""
+        """No more will come: it was cancelled, the stream ended, or the producer failed."""
+        self.reason: CancelReason | None = None
+        """Why it is over, or was last interrupted."""
+        self.split = 0
+        """How many events one call of ``handle_events`` takes at most."""
         self.turn = 0  # the ledger's
         self.level = 0  # outstanding, plus delivered and not yet handled; counted with automatic demand only
         self.deliver = downstream.deliver  # for the toolkit: hands events to the consumer
@@ -149,6 +153,9 @@ class Subscription:
         self._downstream = downstream
         self._max = 0
         self._min = 0
+        self._owed = 0  # what was outstanding when the producer failed
+        self._attempt = 0
+        self._opened = 0.0
         self._set_window(terms.max_demand)
 
     def __repr__(self) -> str:
@@ -193,9 +200,9 @@ class Subscription:
         return self._min
 
     @property
-    def split(self) -> int:
-        """How many events one call of ``handle_events`` takes at most."""
-        return self._max - self._min
+    def interrupted(self) -> bool:
+        """Whether the producer has failed and the subscription waits to open again; what is asked meanwhile is asked then."""
+        return isinstance(self._upstream, _Gap)
 
     def ask(self, count: int) -> None:
         """Asks for so many more events; for manual demand. Does nothing once the subscription is over.
@@ -233,12 +240,14 @@ class Subscription:
         """Ends the subscription. What was delivered is still handled; what was not is not wanted any more."""
         if not self.over:
             self.over = True
+            self.reason = "cancelled"
             self._upstream.cancel(self)
             self._downstream.lost(self)
 
     def open(self) -> None:
         """For the toolkit: presents itself to the producer, and asks for the first events if demand is automatic."""
         self._upstream.subscribe(self)
+        self._downstream.opened(self)
         if not self.manual:
             self.replenish()
 
@@ -246,14 +255,68 @@ class Subscription:
         """For the toolkit: the producer has nothing more."""
         if not self.over:
             self.over = True
+            self.reason = "ended"
             self._downstream.lost(self)
+
+    def sever(self, error: BaseException, owed: int) -> None:
+        """For the toolkit: the producer has failed, and has forgotten this subscription.
+
+        Args:
+            error: What its handler raised.
+            owed: What was outstanding; it is asked for again when the subscription opens again.
+        """
+        self.reason = error
+        self.outstanding = 0
+        self._owed = owed
+        backoff = self.terms.resubscribe
+        if backoff is None:
+            self.over = True
+            self._downstream.lost(self)
+            return
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._opened > backoff.most:
+            self._attempt = 0
+        delay = backoff.delay(self._attempt, random.random())  # noqa: S311 - spreads tries, guards nothing
+        self._attempt += 1
+        self.outstanding = owed
+        self._upstream = _Gap(self._upstream, loop.call_later(delay, self._close_gap))
+        self._downstream.interrupted(self)
+
+    def renew(self) -> None:
+        """For the toolkit: opens again after a failure of the producer, and asks for what had been outstanding."""
+        self.over = False
+        self._opened = asyncio.get_running_loop().time()
+        try:
+            self._upstream.subscribe(self)
+        except SubscriptionError as error:  # the producer's own hook changed its mind
+            self.over = True
+            self.reason = error
+            self._downstream.lost(self)
+            return
+        if not self.over:
+            self._downstream.opened(self)
+            if self._owed:
+                self._upstream.ask(self, self._owed)
+            self.handled(0)
+
+    def give_back(self, events: list[Any]) -> bool:
+        """For the toolkit: these were delivered and not handled; they go back to the producer, and are asked for again.
+
+        Returns:
+            Whether they did. The producer has no place for them if its stream has ended, or its dispatcher cannot take events back.
+        """
+        if self.over or not self._upstream.take_back(self, events):
+            return False
+        self._upstream.ask(self, len(events))
+        return True
 
     def handled(self, count: int) -> None:
         """For the toolkit: the handler of so many events has ended."""
         if not self.manual:
-            self.level -= count
-            if self.level <= self._min:
-                self.replenish()
+            level = self.level = self.level - count
+            if level <= self._min and not self.over and level < self._max:
+                self.level = self._max
+                self._upstream.ask(self, self._max - level)
 
     def replenish(self) -> None:
         """For the toolkit: asks for what is missing to ``max_demand``."""
@@ -262,7 +325,15 @@ class Subscription:
             self.level += missing
             self._upstream.ask(self, missing)
 
+    def _close_gap(self) -> None:
+        gap = self._upstream
+        if isinstance(gap, _Gap) and not self.over:
+            self._upstream = gap.upstream
+            self._owed, self.outstanding = self.outstanding, 0
+            self.renew()
+
     def _set_window(self, max_demand: int) -> None:
         given = self.terms.min_demand
         self._max = max_demand
         self._min = max_demand // 2 if given is None else max(0, min(given, max_demand - 1))
+        self.split = self._max - self._min

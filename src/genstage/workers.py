@@ -1,23 +1,27 @@
-"""The taking side of a stage: an inbox and n long-lived workers, made when events need them. Demand returns when a handler ends."""
+"""What handles events: n long-lived workers, made when events need them; for a synchronous handler nobody but the pipeline's turns."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
-from inspect import isawaitable
+from inspect import isawaitable, iscoroutine, iscoroutinefunction
 from types import CoroutineType
-from typing import Any
+from typing import Any, Final, NoReturn
 
 from genstage.dispatchers import Dispatcher
 from genstage.errors import AnswerError
-from genstage.inbox import Inbox
-from genstage.subscription import Subscription
+from genstage.inbox import Inbox, Job, SingleInbox
+from genstage.outlet import Outlet
+from genstage.post import Post
+from genstage.supervision import is_cancelled
 
-__all__ = ["Handling", "Inlet", "Spawn"]
+__all__ = ["Handling", "Workers"]
 
-Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None] | None"]
-"""Makes a supervised task of a coroutine; None when the pipeline is breaking off and nothing new may begin."""
+_TURN: Final = 100
+"""Events after which a synchronous handler's turn ends: short lists gather, so that their demand goes up in one piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,131 +30,72 @@ class Handling:
 
     Attributes:
         handle: The stage's handler: gets an event or a list; may return an awaitable.
-        emit: For producer-consumers: where results go, before demand returns. None for consumers, which have no results.
-        gate: For producer-consumers: nothing is begun before somebody wants results of this dispatcher. None: always.
+        outlet: For producer-consumers: where results go, before demand returns; nothing is begun before somebody wants results.
+            None for consumers, which have no results.
         done: Called once, when the stage has finished what it had to and all its workers have gone.
+        failed: Hook: gets the events of a failed call and the exception; if it returns, the failure is dealt with. None: there is none.
+        informed: Gets markers, when everything that was delivered before them has been handled, and a function to call when what comes
+            after them may begin.
+        timeout: Seconds that one call may take; None: any time.
     """
 
     handle: Callable[[Any], Any]
-    emit: Callable[[Any], None] | None
-    gate: Dispatcher | None
+    outlet: Outlet | None
     done: Callable[[], None]
+    failed: Callable[[list[Any], Exception], Any] | None = None
+    informed: Callable[[Any, Callable[[], None]], None] | None = None
+    timeout: float | None = None
 
 
-class Inlet:
-    """The taking side of one stage.
+class Workers(ABC):
+    """The hands of the taking side of one stage.
 
     A worker that has nothing to do sleeps; whoever brings work wakes one, and one that is about to wait wakes two more if work is left.
-    So a synchronous handler is served by a single worker, and an asynchronous one by as many as there is work for, up to ``limit``.
+    So a handler is served by as many as there is work for, up to ``limit``.
+
+    A synchronous handler needs no task: it is called in the turns of its pipeline. If such a one returns an awaitable after all, a
+    worker awaits it and the stage has workers from then on.
     """
 
-    def __init__(self, name: str, inbox: Inbox, handling: Handling, spawn: Spawn) -> None:
-        self.name = name
+    def __init__(self, post: Post, inbox: Inbox, handling: Handling) -> None:
+        self.name = post.name
         self.inbox = inbox
         self.limit = 1
         self.delivered = 0
-        """Events that came, without those that were taken out again before they were begun."""
+        """Events that came, without those that were taken out again before they were handled."""
         self.handled = 0
         """Events whose handler has ended well."""
-        self.edges: dict[Subscription, None] = {}
+        self.failed = 0
+        """Events whose handler has failed, and which were not given back."""
         self.tasks: set[asyncio.Task[None]] = set()
         self.closing = False
         self.draining = False
-        self._permanent = 0
-        self._lone_ends = False
-        self._done = False
+        self._post = post
+        self._handling = handling
+        self._handle = handling.handle if handling.timeout is None else self._limited
+        self._emit = None if handling.outlet is None else handling.outlet.emit
+        self._gate: Dispatcher | None = None if handling.outlet is None else handling.outlet.dispatcher
+        self._call = post.context.run
+        self._inline = not iscoroutinefunction(self._handle) and not iscoroutinefunction(handling.failed)
+        self._queued = False
+        self._inside = 0  # 1 while a synchronous handler runs
         self._idle: list[asyncio.Future[None]] = []
         self._coming = 0  # workers that were woken or made, and have not looked into the inbox yet
-        self._gone: asyncio.Future[None] | None = None
-        self._handling = handling
-        self._spawn = spawn
+        self._barred = False  # something is to be seen to before the next job is taken
+        self._held = False
+        self._marked = False  # a marker is being handled
+        self._marks: deque[tuple[int, Any]] | None = None  # (how many must have been taken, message)
+        self._quiet: asyncio.Future[None] | None = None
 
     @property
     def busy(self) -> int:
-        """Workers that are inside the handler: all but those that sleep or are on their way."""
-        return len(self.tasks) - len(self._idle) - self._coming
+        """Handler calls that run: all workers but those that sleep or are on their way."""
+        return len(self.tasks) - len(self._idle) - self._coming + self._inside
 
     @property
     def in_flight(self) -> int:
         """Events that are inside the handler."""
         return self.delivered - self.inbox.waiting - self.handled
-
-    def connect(self, edge: Subscription) -> None:
-        """Takes in a subscription that is about to open."""
-        self.edges[edge] = None
-        self._permanent += edge.terms.cancel == "permanent"
-
-    def disconnect(self, edge: Subscription) -> None:
-        """Forgets a subscription that could not open."""
-        del self.edges[edge]
-        self._permanent -= edge.terms.cancel == "permanent"
-
-    def deliver(self, edge: Subscription, events: list[Any]) -> None:
-        """Takes events in."""
-        self.delivered += len(events)
-        self.inbox.put(edge, events)
-        self.stir()
-
-    def lost(self, edge: Subscription) -> None:
-        """A subscription is over; with the last permanent one the stage finishes what waits and ends."""
-        self.disconnect(edge)
-        if edge.terms.cancel == "permanent" and not self._permanent:
-            self.close()
-        else:
-            self._look_for_the_end()
-
-    def end_when_alone(self) -> None:
-        """From now on, being without any subscription ends the stage, whatever the terms were."""
-        self._lone_ends = True
-        self._look_for_the_end()
-
-    def drain(self) -> None:
-        """Ends subscriptions with manual demand and forgets what they brought; finishes what comes over the others, until they are over.
-
-        An automatic one that was silenced (``max_demand = 0``, or `Subscription.retract`) is over when nothing of it is in hand:
-        it would never ask for what may be held for it.
-        """
-        self.draining = True
-        for edge in list(self.edges):
-            if edge.manual or not edge.level:
-                edge.cancel()
-        self.forget(only_manual=True)
-        self.end_when_alone()
-
-    def close(self) -> None:
-        """Ends all subscriptions; the stage finishes what waits and ends."""
-        if not self.closing:
-            self.closing = True
-            for edge in list(self.edges):
-                edge.cancel()
-            self._look_for_the_end()
-
-    def halt(self) -> list[Any]:
-        """Ends all subscriptions; what was not begun is returned, what was begun is finished."""
-        rest = self.forget()
-        self.close()
-        self._look_for_the_end()  # closed before, it may have ended with the last of what waited
-        return rest
-
-    def forget(self, *, only_manual: bool = False) -> list[Any]:
-        """Takes out what was not begun: all of it, or what came by manual demand."""
-        gone = self.inbox.clear(only_manual=only_manual)
-        self.delivered -= len(gone)
-        return gone
-
-    def abort(self) -> bool:
-        """As `halt`, but running handlers are cancelled; returns whether there were any."""
-        self.halt()
-        for task in self.tasks:
-            task.cancel()
-        return self.busy > 0
-
-    async def gone(self) -> None:
-        """Returns when the stage has ended and no worker is left."""
-        if not self._done:
-            if self._gone is None:
-                self._gone = asyncio.get_running_loop().create_future()
-            await asyncio.shield(self._gone)
 
     def resize(self, limit: int) -> None:
         """More or fewer workers from now on; those that are too many go when their handler ends."""
@@ -161,13 +106,137 @@ class Inlet:
             self.stir()
 
     def stir(self) -> None:
-        """There may be something to do: wakes or makes a worker, if one may be had and not enough are coming."""
-        if self.inbox.waiting > self._coming and not self._wake() and len(self.tasks) < self.limit:
-            task = self._spawn(self._work())
-            if task is not None:
-                self._coming += 1
-                self.tasks.add(task)
-                task.add_done_callback(self._reap)
+        """There may be something to do: sees to it that somebody does it, if not enough are coming."""
+        if self._inline:
+            if not self._queued and (self.inbox.waiting or self._barred):
+                self._queued = True
+                self._post.turns.put(self)
+        elif self.inbox.waiting > self._coming and not self._wake() and len(self.tasks) < self.limit:
+            self._hire(None)
+
+    def mark(self, message: Any) -> None:
+        """Delivers a marker when everything that came before it has been handled, and before anything that comes after it."""
+        self._marks = deque() if self._marks is None else self._marks
+        self._marks.append((self.delivered, message))
+        self._barred = True
+        if not self._inside:
+            self._bar()
+            self.stir()
+
+    def hold(self) -> None:
+        """Begins nothing until `release`."""
+        self._held = self._barred = True
+
+    def release(self) -> None:
+        """Goes on."""
+        self._held = False
+        self.stir()
+        self._look_for_the_end()
+
+    async def quiet(self) -> None:
+        """Returns when no handler runs; after `hold`."""
+        if self.in_flight:
+            self._quiet = asyncio.get_running_loop().create_future()
+            await self._quiet
+
+    def turn(self) -> None:  # noqa: C901 - the hot path: every call would cost
+        """Calls a synchronous handler, for some of what waits."""
+        self._queued = False
+        inbox, gate, emit, call, handle = self.inbox, self._gate, self._emit, self._call, self._handle
+        left = _TURN
+        while left > 0 and self._inline:
+            job = None if (self._barred and self._bar()) or (gate is not None and gate.wanted <= 0) else inbox.take()
+            if job is None:
+                break
+            edge, payload, count = job
+            self._inside = 1
+            try:
+                result = call(handle, payload)
+                if type(result) is not list and result is not None and isawaitable(result):
+                    self._inside = 0
+                    self._hire((job, result))
+                    break
+                if emit is not None:
+                    emit(result, bounded=False)
+                elif result is not None:
+                    self._refuse(result)
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the hook or the warden decides
+                goes_on = self._fail(job, error)
+                self._inside = 0
+                if not goes_on:
+                    return
+            else:
+                self.handled += count
+                edge.handled(count)
+                if self.draining and not edge.level:
+                    edge.cancel()
+            self._inside = 0
+            left -= count
+        else:
+            self.stir()
+        if self.closing:
+            self._look_for_the_end()
+
+    async def _work(self, begun: tuple[Job, Any] | None) -> None:  # noqa: C901, PLR0912 - the hot path: every call would cost
+        inbox, handle, gate, emit = self.inbox, self._handle, self._gate, self._emit
+        new_future = asyncio.get_running_loop().create_future
+        self._coming -= 1
+        while len(self.tasks) <= self.limit or begun is not None:
+            if begun is not None:
+                (job, result), begun, fresh = begun, None, False
+            else:
+                next_job = None if (self._barred and self._bar()) or (gate is not None and gate.wanted <= 0) else inbox.take()
+                if next_job is None:
+                    if self.closing and not inbox.waiting:
+                        break
+                    sleeper = new_future()
+                    self._idle.append(sleeper)
+                    await sleeper
+                    self._coming -= 1
+                    continue
+                job, result, fresh = next_job, None, True
+            edge, payload, count = job
+            try:
+                if fresh:
+                    result = handle(payload)
+                kind = type(result)
+                if kind is CoroutineType or (result is not None and kind is not list and isawaitable(result)):
+                    if inbox.waiting and (self._idle or len(self.tasks) < self.limit):
+                        self.stir()  # two more: so all of n workers are busy in log n steps
+                        self.stir()
+                    result = await result
+                if emit is not None:
+                    emit(result, bounded=False)
+                elif result is not None:
+                    self._refuse(result)
+            except (Exception, asyncio.CancelledError) as error:
+                if is_cancelled(error):
+                    raise
+                await self._cope(job, error)
+            else:
+                self.handled += count
+                edge.handled(count)
+                if self.draining and not edge.level:
+                    edge.cancel()
+        task = asyncio.current_task()
+        if task is not None:
+            self.tasks.discard(task)  # at once, so that a second one does not find itself surplus too
+        self.stir()  # if somebody counted on this one
+        self._look_for_the_end()
+
+    def _hire(self, begun: tuple[Job, Any] | None) -> None:
+        """Makes a worker; it may begin with a job whose handler has returned an awaitable."""
+        task = self._post.spawn(self._work(begun))
+        if task is not None:
+            self._coming += 1
+            self._inline = False
+            self.tasks.add(task)
+            task.add_done_callback(self._reap)
+            if begun is not None:
+                task.add_done_callback(lambda _: _close(begun[1]))  # in case it was cancelled before it began
+                self.stir()
+        elif begun is not None:
+            _close(begun[1])
 
     def _wake(self) -> bool:
         while self._idle:
@@ -178,46 +247,118 @@ class Inlet:
                 return True
         return False
 
-    async def _work(self) -> None:
-        inbox, handle, gate, emit = self.inbox, self._handling.handle, self._handling.gate, self._handling.emit
-        new_future = asyncio.get_running_loop().create_future
-        self._coming -= 1
-        while len(self.tasks) <= self.limit:
-            job = inbox.take() if gate is None or gate.wanted > 0 else None
-            if job is None:
-                if self.closing and not inbox.waiting:
-                    break
-                sleeper = new_future()
-                self._idle.append(sleeper)
-                await sleeper
-                self._coming -= 1
-                continue
-            edge, payload, count = job
-            result = handle(payload)
-            kind = type(result)
-            if kind is CoroutineType or (result is not None and kind is not list and isawaitable(result)):
-                if inbox.waiting and (self._idle or len(self.tasks) < self.limit):
-                    self.stir()  # two more: so all of n workers are busy in log n steps
-                    self.stir()
-                result = await result
-            self.handled += count
-            if emit is not None:
-                emit(result)
-            elif result is not None:
-                raise AnswerError(f"the handler of {self.name} returned {type(result).__name__}; only a ProducerConsumer returns something")
-            edge.handled(count)
-            if self.draining and not edge.level:
-                edge.cancel()
-        task = asyncio.current_task()
-        if task is not None:
-            self.tasks.discard(task)  # at once, so that a second one does not find itself surplus too
-        self.stir()  # if somebody counted on this one
-        self._look_for_the_end()
+    def _bar(self) -> bool:
+        """Whether nothing may be begun now: the stage is held, or a marker's turn has come and earlier events are still being handled."""
+        if self._held:
+            if self._quiet is not None and not self._quiet.done() and not self.in_flight:
+                self._quiet.set_result(None)
+            return True
+        while self._marks and not self._marked and self.delivered - self.inbox.waiting >= self._marks[0][0]:
+            if self.in_flight:
+                return True
+            self._pass_mark(self._marks.popleft()[1])
+        self._barred = bool(self._marks) or self._marked
+        return self._marked
+
+    def _pass_mark(self, message: Any) -> None:
+        """A marker's turn has come; nothing is begun until it has been handled."""
+        if self._handling.informed is not None:
+            self._marked = True
+            self._handling.informed(message, self._unmark)
+
+    def _unmark(self) -> None:
+        self._marked = False
+        self.stir()
+
+    async def _limited(self, payload: Any) -> Any:
+        """The handler with its time limit."""
+        limit = asyncio.timeout(self._handling.timeout)
+        try:
+            async with limit:
+                result = self._handling.handle(payload)
+                return await result if isawaitable(result) else result
+        except TimeoutError as error:
+            if limit.expired():
+                raise TimeoutError(f"a handler of {self.name} took longer than its {self._handling.timeout} seconds") from error
+            raise
+
+    def _fail(self, job: Job, error: Exception | asyncio.CancelledError) -> bool:
+        """A synchronous handler has failed; says whether the stage goes on."""
+        if self._handling.failed is not None and isinstance(error, Exception):
+            try:
+                self._call(self._handling.failed, self._events_of(job), error)
+            except Exception as further:  # noqa: BLE001 - the warden decides
+                error = further
+            else:
+                self._lose(job)
+                return True
+        if self._post.warden.failed(error):
+            self._recover(job)
+            return True
+        return False
+
+    async def _cope(self, job: Job, error: Exception | asyncio.CancelledError) -> None:
+        """An asynchronous handler has failed; raises what stops the pipeline."""
+        if self._handling.failed is not None and isinstance(error, Exception):
+            try:
+                answer = self._handling.failed(self._events_of(job), error)
+                if isawaitable(answer):
+                    await answer
+            except Exception as further:  # noqa: BLE001 - the warden decides
+                error = further
+            else:
+                self._lose(job)
+                return
+        if not self._post.warden.survives(error):
+            raise error
+        self._recover(job)
+
+    def _recover(self, job: Job) -> None:
+        """The stage goes on after a failure: what was not handled is lost or goes back, as its subscription says."""
+        edge = job[0]
+        back: dict[Any, list[Any]] = {}
+        if edge.terms.delivery == "at_least_once":
+            back[edge] = self._events_of(job)
+        else:
+            self._lose(job)
+        for each in self._returning():
+            back.setdefault(each, []).extend(self.inbox.clear(lambda other, mine=each: other is mine))  # type: ignore[misc]  # mypy cannot type defaults of lambdas
+        for each, events in back.items():
+            if events:
+                self.delivered -= len(events)
+                if not each.give_back(events):
+                    self.delivered += len(events)
+                    self.inbox.put_first(each, events)
+        self._clamp_marks()
+        self.stir()
+
+    def _lose(self, job: Job) -> None:
+        """Events will not be handled; their demand returns."""
+        edge, _, count = job
+        self.delivered -= count
+        self.failed += count
+        self._clamp_marks()
+        edge.handled(count)
+
+    def _clamp_marks(self) -> None:
+        """After events have been taken out: no marker waits for more than there is."""
+        if self._marks:
+            self._marks = deque((min(position, self.delivered), message) for position, message in self._marks)
+
+    def _events_of(self, job: Job) -> list[Any]:
+        """The events of a job, in a list of their own."""
+        _, payload, _ = job
+        return [payload] if isinstance(self.inbox, SingleInbox) else list(payload)
+
+    def _refuse(self, result: Any) -> NoReturn:
+        raise AnswerError(f"the handler of {self.name} returned {type(result).__name__}; only a ProducerConsumer returns something")
+
+    @abstractmethod
+    def _returning(self) -> list[Any]:
+        """The subscriptions whose waiting events go back to the producer after a failure."""
 
     def _look_for_the_end(self) -> None:
-        if self._lone_ends and not self.edges:
-            self.closing = True
-        if self.closing and not self.inbox.waiting:
+        if self.closing and not self.inbox.waiting and not self._inside:
             while self._wake():
                 pass
             if not self.tasks:
@@ -227,10 +368,14 @@ class Inlet:
         self.tasks.discard(task)
         if self.closing and not self.tasks and not self.inbox.waiting:
             self._finish()
+        if self._held:
+            self._bar()
 
+    @abstractmethod
     def _finish(self) -> None:
-        if not self._done:
-            self._done = True
-            self._handling.done()
-            if self._gone is not None and not self._gone.done():
-                self._gone.set_result(None)
+        """The stage has ended."""
+
+
+def _close(awaitable: Any) -> None:
+    if iscoroutine(awaitable):
+        awaitable.close()

@@ -34,6 +34,16 @@ class Nowhere:
     def cancel(self, edge: Subscription) -> None:
         self.told.append(("cancel",))
 
+    def take_back(self, edge: Subscription, events: list[Any]) -> bool:
+        self.told.append(("take_back", events))
+        return True
+
+    def opened(self, edge: Subscription) -> None:
+        pass
+
+    def interrupted(self, edge: Subscription) -> None:
+        self.told.append(("interrupted",))
+
     def deliver(self, edge: Subscription, events: list[Any]) -> None:
         self.told.append(("deliver", events))
 

@@ -116,7 +116,7 @@ def test_clearing_may_spare_automatic_demand(new_edge: NewEdge) -> None:
     inbox = SplitInbox()
     inbox.put(new_edge(), [1])
     inbox.put(new_edge(demand="manual"), [2, 3])
-    assert (inbox.clear(only_manual=True), inbox.waiting, batches(inbox)) == ([2, 3], 1, [[1]])
+    assert (inbox.clear(lambda edge: edge.manual), inbox.waiting, batches(inbox)) == ([2, 3], 1, [[1]])
 
 
 @given(st.lists(st.lists(st.integers(), min_size=1)), st.integers(1, 5))

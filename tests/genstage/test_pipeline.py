@@ -571,7 +571,7 @@ def test_stages_leave_nothing_behind() -> None:
             del lane
             gc.collect()
             assert [reference() for reference in gone if reference() is not None] == []
-            assert (len(asyncio.all_tasks()), len(pipeline.stats().stages)) == (2, 1)
+            assert (len(asyncio.all_tasks()), len(pipeline.stats().stages)) == (1, 1)
             assert endless.outlet.edges == {}
             await pipeline.drain()
 

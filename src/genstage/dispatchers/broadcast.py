@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from typing import Any
+from typing import Any, Literal
 
-from genstage.dispatchers.port import Deliveries, Discards, Dispatched, Dispatcher, as_list
+from genstage.dispatchers.port import Deliveries, Discards, Dispatched, Dispatcher, as_list, trimmed
 from genstage.errors import DefinitionError, ExcessError
 from genstage.subscription import Subscription
 
@@ -29,6 +29,7 @@ class BroadcastDispatcher(Dispatcher):
             none. One more is an `ExcessError`.
     """
 
+    one_queue = False
     means = frozenset({"selector", "slow"})
 
     def __init__(self, *, buffer_size: int = 10_000) -> None:
@@ -96,7 +97,9 @@ class BroadcastDispatcher(Dispatcher):
     def dispatch(self, answer: Any, *, bounded: bool) -> Dispatched:
         """Gives a list to all; what one cannot take is held for it, dropped, or the end of its subscription, as its terms say."""
         events = as_list(answer)
-        told, self._told = self._told, 0
+        told = self._told
+        if bounded:  # what is pushed while the handler runs answers nothing
+            self._told = 0
         length = len(events)
         asked = max(told, self.wanted)
         if bounded and length > asked and length > asked + self.buffer_size - self.buffered:
@@ -122,6 +125,15 @@ class BroadcastDispatcher(Dispatcher):
         """Whether anything is held for it, or for the first one to ask."""
         held = self._held.get(edge)
         return bool(self._left if held is None else held)
+
+    def excess(self, answer: Any) -> int:
+        """How many events of a list would be too many for whoever is waited for and has most held."""
+        return max(0, len(answer) - self.wanted - max(0, self.buffer_size - self.buffered))
+
+    def trim(self, keep: Literal["first", "last"]) -> Discards:
+        """Brings what is held for each subscription down to the buffer's size; an event may be named more than once."""
+        gone = [trimmed(held, self.buffer_size, keep) for held in (self._left, *self._held.values())]
+        return [(None, events) for events in gone if events]
 
     def flush(self) -> Discards:
         """Gives up what is held: for each subscription its own, so an event may be named more than once."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from genstage.demand import DemandLedger
 from genstage.dispatchers.fair import FairLedger
-from genstage.dispatchers.port import Deliveries, Discards, Dispatched, Dispatcher, as_list
+from genstage.dispatchers.port import Deliveries, Discards, Dispatched, Dispatcher, as_list, trimmed
 from genstage.errors import ExcessError, SubscriptionError
 from genstage.subscription import Subscription
 
@@ -63,11 +63,13 @@ class DemandDispatcher(Dispatcher):
         """Adds demand; the buffer is served first."""
         self._ledger.ask(edge, count)
         self.wanted += count
-        if not self._buffer:
-            return []
+        return self._serve() if self._buffer else []
+
+    def _serve(self) -> Deliveries:
+        """Gives out of the buffer what is wanted."""
         take = min(self.wanted, len(self._buffer))
         self.wanted -= take
-        return self._ledger.split([self._buffer.popleft() for _ in range(take)])
+        return self._ledger.split([self._buffer.popleft() for _ in range(take)]) if take else []
 
     def retract(self, edge: Subscription, count: int) -> int:
         """Takes demand back."""
@@ -95,7 +97,9 @@ class DemandDispatcher(Dispatcher):
         if self._first is not None:
             self._reorder()
         events = as_list(answer)
-        told, self._told = self._told, 0
+        told = self._told
+        if bounded:  # what is pushed while the handler runs answers nothing
+            self._told = 0
         length, wanted = len(events), self.wanted
         if length <= wanted:
             self.wanted = wanted - length
@@ -121,6 +125,20 @@ class DemandDispatcher(Dispatcher):
     def holds(self, edge: Subscription) -> bool:  # noqa: ARG002 - the buffer belongs to all
         """Whether anything is buffered."""
         return bool(self._buffer)
+
+    def restore(self, edge: Subscription, events: list[Any]) -> Deliveries:  # noqa: ARG002 - the buffer belongs to all
+        """Puts events in front of the buffer; whoever has demand gets them."""
+        self._buffer.extendleft(reversed(events))
+        return self._serve()
+
+    def excess(self, answer: Any) -> int:
+        """How many events of a list would be too many."""
+        return max(0, len(answer) - self.wanted - max(0, self.buffer_size - len(self._buffer)))
+
+    def trim(self, keep: Literal["first", "last"]) -> Discards:
+        """Brings the buffer down to its size."""
+        events = trimmed(self._buffer, self.buffer_size, keep)
+        return [(None, events)] if events else []
 
     def flush(self) -> Discards:
         """Gives up the buffer."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from genstage.demand import DemandLedger
 from genstage.dispatchers.port import Deliveries, Discards, Dispatched, Dispatcher
@@ -37,6 +37,8 @@ class KeyedDispatcher(Dispatcher):
     """
 
     means = frozenset({"key"})
+
+    one_queue = False
 
     def __init__(self, *, buffer_size: int = 0) -> None:
         if buffer_size < 0:
@@ -78,14 +80,17 @@ class KeyedDispatcher(Dispatcher):
         entry = self._keys[edge.key]
         entry.ledger.ask(edge, count)
         self.wanted += count
-        deliveries: Deliveries = []
-        if entry.held:
-            take = min(entry.ledger.total, len(entry.held))
-            deliveries = entry.ledger.split(entry.held[:take])
-            del entry.held[:take]
-            self.wanted -= take
-            self._buffered -= take
+        deliveries = self._serve(entry) if entry.held else []
         self._note(edge.key, entry)
+        return deliveries
+
+    def _serve(self, entry: _Key) -> Deliveries:
+        """Gives out of what is held for a key what is wanted of it."""
+        take = min(entry.ledger.total, len(entry.held))
+        deliveries = entry.ledger.split(entry.held[:take])
+        del entry.held[:take]
+        self.wanted -= take
+        self._buffered -= take
         return deliveries
 
     def retract(self, edge: Subscription, count: int) -> int:
@@ -112,7 +117,9 @@ class KeyedDispatcher(Dispatcher):
             raise AnswerError(
                 f"the handler returned {type(answer).__name__}; with a KeyedDispatcher it must return a mapping of key to list"
             )
-        told, self._told = self._told, {}
+        told = self._told
+        if bounded:  # what is pushed while the handler runs answers nothing
+            self._told = {}
         count = 0
         deliveries: Deliveries = []
         discards: Discards = []
@@ -137,6 +144,32 @@ class KeyedDispatcher(Dispatcher):
         """Whether anything is held for its key."""
         entry = self._keys.get(edge.key)
         return entry is not None and bool(entry.held)
+
+    def restore(self, edge: Subscription, events: list[Any]) -> Deliveries:
+        """Puts events in front of what is held for its key; whoever has demand for the key gets them."""
+        entry = self._keys[edge.key]
+        entry.held[:0] = events
+        self._buffered += len(events)
+        deliveries = self._serve(entry) if entry.ledger.total else []
+        self._note(edge.key, entry)
+        return deliveries
+
+    def excess(self, answer: Any) -> int:
+        """How many events of a mapping of lists would be too many for their keys."""
+        queues = ((len(some), self._keys[key]) for key, some in answer.items() if key in self._keys)
+        return sum(max(0, count - queue.ledger.total - max(0, self.buffer_size - len(queue.held))) for count, queue in queues)
+
+    def trim(self, keep: Literal["first", "last"]) -> Discards:
+        """Brings what is held for each key down to the buffer's size."""
+        discards: Discards = []
+        for key, entry in self._keys.items():
+            excess = len(entry.held) - self.buffer_size
+            if excess > 0:
+                gone = slice(excess) if keep == "last" else slice(self.buffer_size, None)
+                discards.append((key, entry.held[gone]))
+                del entry.held[gone]
+                self._buffered -= excess
+        return discards
 
     def flush(self) -> Discards:
         """Gives up what is held for all keys."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Any, Literal
 
 from genstage.demand import DemandLedger
-from genstage.dispatchers.port import Deliveries, Discards, Dispatched, Dispatcher, as_list
+from genstage.dispatchers.port import Deliveries, Discards, Dispatched, Dispatcher, as_list, trimmed
 from genstage.errors import AnswerError, DefinitionError, ExcessError, SubscriptionError, UnknownKeyError
 from genstage.subscription import Subscription
 
@@ -45,6 +45,7 @@ class PartitionDispatcher(Dispatcher):
         when_full: See above.
     """
 
+    one_queue = False
     means = frozenset({"partition"})
 
     def __init__(
@@ -100,13 +101,17 @@ class PartitionDispatcher(Dispatcher):
         partition = self._partitions[edge.terms.partition]
         partition.ledger.ask(edge, count)
         self._total += count
+        return self._serve(edge.terms.partition, partition)
+
+    def _serve(self, name: Hashable, partition: _Partition) -> Deliveries:
+        """Gives out of a partition's queue what is wanted there."""
         deliveries: Deliveries = []
-        if partition.held:
+        if partition.held and partition.ledger.total:
             take = min(partition.ledger.total, len(partition.held))
             self._total -= take
             deliveries = partition.ledger.split([partition.held.popleft() for _ in range(take)])
             if not partition.held:
-                del self._backed[edge.terms.partition]
+                del self._backed[name]
         self._measure()
         return deliveries
 
@@ -130,7 +135,9 @@ class PartitionDispatcher(Dispatcher):
     def dispatch(self, answer: Any, *, bounded: bool) -> Dispatched:
         """Shares a list out; what is beyond a partition's demand waits in its queue."""
         events = as_list(answer)
-        told, self._told = self._told, 0
+        told = self._told
+        if bounded:  # what is pushed while the handler runs answers nothing
+            self._told = 0
         shares, unwanted = self._sorted(events)
         if bounded and len(events) > max(told, self.wanted) and self.when_full == "wait":
             self._refuse_excess(len(events), told, shares)
@@ -155,6 +162,27 @@ class PartitionDispatcher(Dispatcher):
     def holds(self, edge: Subscription) -> bool:
         """Whether anything waits in its partition."""
         return edge.terms.partition in self._backed
+
+    def restore(self, edge: Subscription, events: list[Any]) -> Deliveries:
+        """Puts events in front of its partition's queue; whoever has demand there gets them."""
+        partition = self._partitions[edge.terms.partition]
+        partition.held.extendleft(reversed(events))
+        self._backed[edge.terms.partition] = partition
+        return self._serve(edge.terms.partition, partition)
+
+    def excess(self, answer: Any) -> int:
+        """How many events of a list would be too many for their partitions."""
+        if self.when_full == "discard":
+            return 0
+        shares, _ = self._sorted(answer)
+        queues = ((len(mine), self._partitions[name]) for name, mine in shares.items())
+        return sum(max(0, count - queue.ledger.total - max(0, self.buffer_size - len(queue.held))) for count, queue in queues)
+
+    def trim(self, keep: Literal["first", "last"]) -> Discards:
+        """Brings every queue down to the buffer's size."""
+        gone = [(name, trimmed(partition.held, self.buffer_size, keep)) for name, partition in self._backed.items()]
+        self._measure()
+        return [(name, events) for name, events in gone if events]
 
     def flush(self) -> Discards:
         """Gives up what waits in all queues."""

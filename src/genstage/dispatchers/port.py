@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Literal
 
 from genstage.errors import AnswerError, SubscriptionError
 from genstage.subscription import Subscription
 
-__all__ = ["Deliveries", "Discards", "Dispatched", "Dispatcher", "as_list"]
+__all__ = ["Deliveries", "Discards", "Dispatched", "Dispatcher", "as_list", "trimmed"]
 
 Deliveries = list[tuple[Subscription, list[Any]]]
 """Who gets which events, in this order."""
@@ -43,6 +44,8 @@ class Dispatcher(ABC):
     looks at it."""
     expelled: Sequence[Subscription] = ()
     """Subscriptions that the last `dispatch` gave up as too slow: the stage takes them with `expel` and cancels them."""
+    one_queue: ClassVar[bool] = True
+    """Whether all that is buffered leaves in one order, so that a marker has a place in it."""
     means: ClassVar[frozenset[str]] = frozenset()
     """Which of the terms ``key``, ``partition``, ``selector``, ``slow`` and ``options`` mean something here; `check` refuses the others."""
 
@@ -86,7 +89,8 @@ class Dispatcher(ABC):
         Args:
             answer: What it returned; its lists may be handed on as they are.
             bounded: It answers the last `tell`: more than was asked then, and than the buffer has room for, is an error.
-                Otherwise it is a producer-consumer's result, which is held however much it is; such a stage takes in nothing meanwhile.
+                Otherwise it is a producer-consumer's result, which is held however much it is (such a stage takes in nothing meanwhile),
+                or was pushed, and `trim` follows.
 
         Raises:
             AnswerError: The answer is not of the shape that this dispatcher needs, or is too much.
@@ -111,6 +115,22 @@ class Dispatcher(ABC):
     def holds(self, edge: Subscription) -> bool:
         """Whether anything is buffered that this subscription could get."""
 
+    def restore(self, edge: Subscription, events: list[Any]) -> Deliveries | None:  # noqa: ARG002 - for those who can
+        """Takes back what was delivered to a subscription and not handled: it is given out before everything that is buffered.
+
+        Returns:
+            What somebody's demand serves at once; None: this dispatcher cannot take events back, and they stay with the consumer.
+        """
+        return None
+
+    def excess(self, answer: Any) -> int:  # noqa: ARG002 - for those whose buffer is bounded
+        """How many of these events would find neither demand nor room in the buffer, if they were pushed."""
+        return 0
+
+    def trim(self, keep: Literal["first", "last"]) -> Discards:  # noqa: ARG002 - for those whose buffer is bounded
+        """Gives up what is beyond the buffer's size: the newest events ("first" survive) or the oldest ("last" survive)."""
+        return []
+
     @abstractmethod
     def flush(self) -> Discards:
         """Gives up everything that is buffered."""
@@ -130,3 +150,13 @@ def as_list(answer: Any) -> list[Any]:
             "(a mapping of lists only with dispatcher=KeyedDispatcher())"
         )
     return list(answer)
+
+
+def trimmed(queue: deque[Any], size: int, keep: Literal["first", "last"]) -> list[Any]:
+    """Takes out of a queue what is beyond its size, for `Dispatcher.trim`; returns it in its order."""
+    excess = len(queue) - size
+    if excess <= 0:
+        return []
+    if keep == "last":
+        return [queue.popleft() for _ in range(excess)]
+    return [queue.pop() for _ in range(excess)][::-1]

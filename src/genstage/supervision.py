@@ -1,0 +1,118 @@
+"""What a failure means: how often a stage may be restarted, how long to wait before asking a failed producer again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from genstage.errors import DefinitionError
+
+__all__ = ["NO_RESTARTS", "Backoff", "Restarts", "Warden", "is_cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Restarts:
+    """How often a stage may fail and go on: ``Restarts()`` is OTP's three times in five seconds, ``Restarts(0)`` never.
+
+    Attributes:
+        max_restarts: At most so many within the time; one more stops the pipeline with the exception.
+        max_seconds: The time, in seconds of the event loop.
+    """
+
+    max_restarts: int = 3
+    max_seconds: float = 5.0
+
+    def __post_init__(self) -> None:
+        if self.max_restarts < 0 or self.max_seconds <= 0:
+            raise DefinitionError(f"{self!r} cannot be: give max_restarts >= 0 (0: never) and max_seconds > 0")
+
+
+NO_RESTARTS: Final = Restarts(0)
+"""The first failure is the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long a subscription waits before it opens again, after its producer failed and was restarted.
+
+    Attributes:
+        first: Seconds before the first try; each further one waits ``factor`` times as long, up to ``most`` seconds.
+        most: The longest wait. A subscription that stayed open for longer than that begins with ``first`` again.
+        factor: See above; at least 1.
+        jitter: So much of each wait is random: 0.5 means between half of it and all of it, so that many do not come at once.
+    """
+
+    first: float = 0.1
+    most: float = 30.0
+    factor: float = 2.0
+    jitter: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.first < 0 or self.most < self.first or self.factor < 1 or not 0 <= self.jitter <= 1:
+            raise DefinitionError(f"{self!r} cannot be: give 0 <= first <= most, factor >= 1 and 0 <= jitter <= 1")
+
+    def delay(self, attempt: int, chance: float) -> float:
+        """Seconds to wait before a try.
+
+        Args:
+            attempt: 0 for the first.
+            chance: Random, from 0 to 1.
+        """
+        full = self.first
+        for _ in range(attempt):  # not a power: that may be too great for a float
+            if full >= self.most or self.factor == 1:
+                break
+            full *= self.factor
+        return min(self.most, full) * (1 - self.jitter * chance)
+
+
+@dataclass(slots=True)
+class Warden:
+    """Decides for one stage whether a failure is the end.
+
+    Attributes:
+        limits: How often it may fail and go on.
+        time: Seconds of the event loop.
+        give_up: Called with the exception when it may not: stops the pipeline.
+        restarted: Called with the exception when it goes on.
+        restarts: How often it went on, since it was started.
+    """
+
+    limits: Restarts
+    time: Callable[[], float]
+    give_up: Callable[[BaseException], None]
+    restarted: list[Callable[[BaseException], None]] = field(default_factory=list)
+    restarts: int = 0
+    _recent: deque[float] | None = None
+
+    def survives(self, error: BaseException) -> bool:
+        """Whether the stage goes on after this failure; if so, everybody concerned has been told."""
+        if not self.limits.max_restarts or not isinstance(error, (Exception, asyncio.CancelledError)):
+            return False
+        now = self.time()
+        recent = self._recent = deque() if self._recent is None else self._recent
+        while recent and now - recent[0] > self.limits.max_seconds:
+            recent.popleft()
+        if len(recent) >= self.limits.max_restarts:
+            return False
+        recent.append(now)
+        self.restarts += 1
+        for tell in self.restarted:
+            tell(error)
+        return True
+
+    def failed(self, error: BaseException) -> bool:
+        """As `survives`; if the stage may not go on, the pipeline stops with the exception."""
+        if self.survives(error):
+            return True
+        self.give_up(error)
+        return False
+
+
+def is_cancelled(error: BaseException) -> bool:
+    """Whether an exception is the cancellation of the running task, and no failure of its handler."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0

@@ -1,0 +1,66 @@
+"""Whose turn it is: the run queue of synchronous work. One stage hands over to the next without a task in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Final, Protocol
+
+__all__ = ["Part", "Turns"]
+
+_BUDGET: Final = 64
+"""Turns before others on the event loop get theirs. The price is one trip through the loop, some 2 µs, for each 64 turns."""
+
+
+class Part(Protocol):
+    """A part of a stage that has something to do."""
+
+    def turn(self) -> None:
+        """Does some of it, in bounded time, and takes care of what it raises."""
+        ...
+
+
+class Turns:
+    """The parts of a pipeline's stages that have something to do, served one after the other from the event loop.
+
+    No part runs inside another's call: whatever a handler causes is queued. So stacks stay flat however long the pipeline is, and an
+    exception surfaces at the stage that it belongs to.
+    """
+
+    __slots__ = ("_loop", "_ready", "_running", "_stopped")
+
+    def __init__(self) -> None:
+        self._ready: deque[Part] = deque()
+        self._running = False
+        self._stopped = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody waits for a turn."""
+        return self._running
+
+    def put(self, part: Part) -> None:
+        """Gives a part a turn, soon. Whoever puts sees to it that a part waits for one turn at a time."""
+        if self._stopped:
+            return
+        self._ready.append(part)
+        if not self._running:
+            self._running = True
+            if self._loop is None:
+                self._loop = asyncio.get_running_loop()
+            self._loop.call_soon(self._run)
+
+    def stop(self) -> None:
+        """The pipeline breaks off: those that wait get their turn, nobody else."""
+        self._stopped = True
+
+    def _run(self) -> None:
+        ready = self._ready
+        for _ in range(_BUDGET):
+            if not ready:
+                self._running = False
+                return
+            ready.popleft().turn()
+        if self._loop is not None:
+            self._loop.call_soon(self._run)
