@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -12,11 +14,12 @@ BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize("page", sorted(page.name for page in PAGES.glob("*.md")))
-def test_the_code_of_a_page_runs(page: str) -> None:
+def test_the_code_of_a_page_runs(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """All blocks of a page, one after the other, as a reader would try them."""
-    names: dict[str, object] = {"__name__": "docs"}
+    module = ModuleType("reader")
+    monkeypatch.setitem(sys.modules, module.__name__, module)  # dataclasses look their module up
     for block in BLOCK.findall((PAGES / page).read_text()):
-        exec(compile(block, page, "exec"), names)  # noqa: S102 - our own pages
+        exec(compile(block, page, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - our own pages
 
 
 def test_the_map_is_sorted_and_true() -> None:
