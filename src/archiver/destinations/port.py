@@ -86,8 +86,8 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     local: bool = False
 
 
-class Upload(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One delivery with its bytes.
+class Upload(msgspec.Struct, kw_only=True, gc=False):
+    """One delivery with its bytes. Nobody changes it but through `let_go`.
 
     Attributes:
         delivery: What to put where.
@@ -95,6 +95,7 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         sha256: The raw digest of ``data`` (32 bytes); empty if it comes as a stream.
         stream: Opens the bytes from an offset; ``stream(offset)``. Set if ``data`` is None. Chunks have at most 1 MiB.
         save_session: Keeps the state of a chunked upload at a chunk boundary, so that a kill costs at most a chunk.
+        moved: Told when the bytes are no longer held here; see `let_go`.
     """
 
     delivery: Delivery
@@ -102,6 +103,16 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     sha256: bytes = b""
     stream: Callable[[int], AsyncIterator[bytes]] | None = None
     save_session: Callable[[Session], None] | None = None
+    moved: Callable[[], None] | None = None
+
+    def let_go(self) -> None:
+        """The storage has the bytes, although they are not visible yet: they need not be held, and their room returns.
+
+        For a destination that moves bytes first and commits later. Calling it is never needed, and never twice.
+        """
+        self.data = b""
+        if self.moved is not None:
+            self.moved()
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):

@@ -39,7 +39,11 @@ class Contents:
             await source.close()
 
     async def uploads(
-        self, deliveries: Sequence[Delivery], features: Features, save_session: Callable[[int, Session], None]
+        self,
+        deliveries: Sequence[Delivery],
+        features: Features,
+        save_session: Callable[[int, Session], None],
+        moved: Callable[[int], None],
     ) -> tuple[list[Upload], list[tuple[Delivery, ArchiverError]]]:
         """Makes uploads of deliveries: small items with their bytes, hashed and checked, large ones as checked streams.
 
@@ -47,6 +51,7 @@ class Contents:
             deliveries: What is to be uploaded.
             features: Of the destination.
             save_session: Keeps where a chunked upload stands, by delivery id.
+            moved: Told the delivery's id when the bytes of a small item are no longer held.
 
         Returns:
             The uploads, and the deliveries whose bytes cannot be had, each with its error.
@@ -65,7 +70,7 @@ class Contents:
             elif item.sha256 is not None and digest.hex() != item.sha256:
                 failed.append((delivery, SourceChangedError("the source gave bytes of another hash than it declared")))
             else:
-                uploads.append(Upload(delivery=delivery, data=data, sha256=digest))
+                uploads.append(Upload(delivery=delivery, data=data, sha256=digest, moved=partial(moved, delivery.id)))
         uploads += [
             Upload(delivery=d, stream=partial(self._checked, d.item), save_session=partial(save_session, d.id))
             for d in deliveries

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from archiver.database.port import LaneRecord, Place, Want
 from archiver.destinations.port import Destination
@@ -31,6 +31,7 @@ class Lane:
         gate: Its pace.
         circuit: Of its provider, shared with the provider's other lanes.
         subscription: The edge from the Fetcher; set by `Lanes` once the Uploader runs.
+        on_room: Told when room returns before an upload has ended.
         dry: Everything due was read; nothing is asked until a hint, a timer or the sweep says that there is more.
         parked: Why it waits for a person or a probe; None if it does not.
         stopping: Nothing may begin any more: the process drains, or the customer was paused.
@@ -61,6 +62,7 @@ class Lane:
         "gate",
         "idle_since",
         "in_flight",
+        "on_room",
         "parked",
         "puts",
         "queued",
@@ -95,6 +97,7 @@ class Lane:
         self.failures = 0
         self.stopping = False
         self.uploader: Consumer[Delivery] | None = None
+        self.on_room: Callable[[], None] = _nobody
 
     @property
     def id(self) -> LaneId:
@@ -213,6 +216,13 @@ class Lane:
 
     # -- ending ---------------------------------------------------------------------------------------------------------------------
 
+    def moved(self, delivery_id: int) -> None:
+        """Its bytes are no longer held, though its upload goes on: their room returns."""
+        if delivery_id in self.in_flight:
+            self._held_bytes -= self.in_flight[delivery_id]
+            self.in_flight[delivery_id] = 0
+            self.on_room()
+
     def ended(self, delivery_id: int) -> None:
         """Its upload ended: room returns, but it stays in flight until the database has it."""
         held = self.in_flight.get(delivery_id)
@@ -232,3 +242,7 @@ class Lane:
         """It was not touched, and will be read again."""
         self.settled(delivery_id)
         self.read_again()
+
+
+def _nobody() -> None:
+    """Nobody wants to know."""

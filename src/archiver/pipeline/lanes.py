@@ -313,6 +313,7 @@ class Lanes:
             parts.contents.source(source)
         circuit = self._circuits.setdefault(connection.adapter, Circuit())
         lane = Lane(record, parts.open_destination(connection, gate), gate, circuit, self._clock)
+        lane.on_room = self.schedule
         uploader = Uploader(lane, parts.contents, parts.settlement.report, parts.settlement.save_session)
         lane.uploader = parts.pipeline.start(uploader)
         assert self._fetcher is not None, "Lanes.fetch_from was not called"  # noqa: S101  a wiring mistake

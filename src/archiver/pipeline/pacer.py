@@ -20,6 +20,8 @@ __all__ = ["MOST_IN_FLIGHT", "Pacer", "Pacing"]
 
 MOST_IN_FLIGHT = 32
 """Calls of one lane; more only wait inside the provider."""
+_WAITING = 2  # put_many calls that wait for their turn
+_GATHERING = 12  # where a limit is known: as many as go before a commit (see the gate), and some more
 
 _BACKOFF_MOST = 60.0
 _RETRY_AFTER_MOST = 3600.0
@@ -128,10 +130,15 @@ class Pacer:
 
     @property
     def window(self) -> int:
-        """Calls that are worth being in flight: Little's law twice over, since a `put_many` is more than one call, and one that waits."""
+        """`put_many` calls that are worth being in flight: Little's law twice over, since each is more than one call, and some that wait.
+
+        Where a limit is known calls are what is scarce, so more of them wait: for the commit that takes them all, and behind it,
+        so that no turn passes unused while it runs.
+        """
         if self._pilot:
             return 1
-        return max(1, min(MOST_IN_FLIGHT, math.ceil(self._rate.value * self._latency * 2) + 2))
+        waiting = _WAITING if self._rate.limit is None else _GATHERING
+        return min(MOST_IN_FLIGHT, math.ceil(self._rate.value * self._latency * 2) + waiting)
 
     def room(self, now: float, busy: int | None = None) -> int:
         """How many more `put_many` calls are worth beginning.
@@ -241,7 +248,8 @@ class Pacer:
 
     def _wait(self, retry_after: float | None, backoffs: int) -> float:
         if retry_after is None:
-            return self._random.uniform(0, min(_BACKOFF_MOST, 2.0**backoffs)) + _MARGIN
+            most = min(_BACKOFF_MOST, 2.0**backoffs)
+            return self._random.uniform(most / 2 if self._rate.windowed else 0, most) + _MARGIN  # a window does not open for trying
         return retry_after + _MARGIN
 
     # -- commits --------------------------------------------------------------------------------------------------------------------

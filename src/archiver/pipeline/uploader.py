@@ -67,7 +67,7 @@ class Uploader(Consumer[Delivery]):
     async def _put(self, events: list[Delivery], left: dict[int, Delivery]) -> None:
         """Reads, puts, reports; takes each delivery out of ``left`` when it is reported."""
         lane = self._lane
-        uploads, failed = await self._contents.uploads(events, lane.destination.features, self._save_session)
+        uploads, failed = await self._contents.uploads(events, lane.destination.features, self._save_session, lane.moved)
         for delivery, error in failed:
             del left[delivery.id]
             away = error.scope is not Scope.ITEM

@@ -111,6 +111,21 @@ def test_room_returns_when_the_upload_ends_and_the_row_when_it_is_settled(lane: 
     assert (lane.held_items, lane.held_bytes) == (0, 0)
 
 
+def test_bytes_that_have_moved_are_no_longer_held(lane: Lane) -> None:
+    """Their room returns before the upload has ended; the delivery stays in flight."""
+    told: list[int] = []
+    lane.on_room = lambda: told.append(lane.held_bytes)
+    ask(lane, 2)
+    lane.took(Want(2), [delivery(1), delivery(2)], 2)
+    ask(lane, 0)
+    lane.moved(1)
+    lane.moved(3)
+    assert (told, lane.held_items) == ([100], 2)
+    lane.ended(1)
+    lane.settled(1)
+    assert (lane.held_items, lane.held_bytes) == (1, 100)
+
+
 def test_a_batch_is_cut_by_items_and_bytes(lane: Lane) -> None:
     """As many as travel together: at most ten, at most a thousand bytes, and at least one."""
     assert lane.cut([delivery(n, 10) for n in range(30)]) == 10

@@ -121,6 +121,9 @@ class DropboxDestination:
                 to_send.append(entry)
         if to_send:
             await self._appends.send(to_send)
+        for entry in entries:
+            if entry.open:
+                entry.upload.let_go()
 
     # -- streams --------------------------------------------------------------------------------------------------------------------
 
