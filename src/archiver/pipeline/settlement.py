@@ -243,7 +243,7 @@ class Settlement:
         if not batch:
             return
         began = self._clock.time()
-        epochs = {lane.customer.id: lane.customer.epoch for lane, _ in batch}
+        epochs = {lane.customer.id: lane.customer.epoch for lane in dict.fromkeys(lane for lane, _ in batch)}
         refused = await self._database.settle([settled for _, settled in batch], epochs)
         del self._waiting[: len(batch)]
         self._committed(batch, refused, self._clock.time() - began)

@@ -20,8 +20,8 @@ __all__ = ["SLICE_SECONDS", "Disk", "is_local"]
 
 SLICE_SECONDS = 0.002
 """How long the loop may be busy with files before others get their turn."""
-_PATIENCE_SECONDS = 0.02
-"""How much waiting for a slow disk the loop takes before threads do it."""
+_PATIENCE_SECONDS = 0.05
+"""How much waiting for a slow disk the loop takes before threads do it; on a busy machine another process alone may take 20 ms."""
 _RECOVERY_SECONDS = 5.0
 """How long threads do it then."""
 _WORKERS = 4

@@ -52,11 +52,11 @@ async def test_hiccups_are_forgiven(monkeypatch: pytest.MonkeyPatch) -> None:
     disk = Disk("/")
     monkeypatch.setattr(disk, "_local", True)
     for _ in range(10):
-        assert disk.took(0.012, 0.001)
-        for _ in range(12):
+        assert disk.took(0.03, 0.001)
+        for _ in range(30):
             assert disk.took(0.0, 0.001)
-    assert disk.took(0.012, 0.001)
-    assert not disk.took(0.012, 0.001)
+    assert disk.took(0.03, 0.001)
+    assert not disk.took(0.03, 0.001)
     assert not await disk.is_quick()
 
 

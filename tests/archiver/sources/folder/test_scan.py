@@ -83,6 +83,21 @@ def test_a_directory_that_changed_just_now_is_listed_again(tmp_path: Path) -> No
     assert names(scanner.changes()) == ["a.txt"]
 
 
+def test_a_directory_is_covered_before_it_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that nothing falls between listing and watching: the root, those below it, and one that comes later."""
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    seen: list[str] = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: seen.append(f"list {os.path.relpath(path, tmp_path)}") or scandir(path))
+    scanner = Scanner(FolderSettings(root=str(tmp_path)), lambda directory: seen.append(f"cover {directory or '.'}"))
+    names(scanner.everything())
+    assert seen == ["cover .", "list .", "cover a", "list a", "cover a/b", "list a/b"]
+    seen.clear()
+    (tmp_path / "c").mkdir()
+    names(scanner.look([str(tmp_path / "c")]))
+    assert seen == ["cover c", "list c"]
+
+
 def test_directories_come_and_go(tmp_path: Path) -> None:
     """A removed directory is no trouble; the root's own absence is."""
     (tmp_path / "root" / "a").mkdir(parents=True)
