@@ -284,7 +284,7 @@ class Giving(Stage):
         subscribed, cancelled = self._edge_hooks("consumer")
         hooks = OutletHooks(
             wanted=wanted,
-            discarded=self.handle_discarded,
+            discarded=self.handle_discarded if post.watch is None else post.watch.discarding(self.handle_discarded),
             left=self._left,
             done=post.done,
             subscribed=subscribed,
@@ -314,7 +314,7 @@ class Taking(Stage):
         inlet = self.inlet
         if inlet.closing:
             raise SubscriptionError(f"{self.name} is ending and takes nothing more; subscribe a new stage")
-        edge = Subscription(to.outlet, inlet, Terms(**terms))
+        edge = inlet.edge_to(to.outlet, Terms(**terms))
         inlet.connect(edge)
         try:
             edge.open()

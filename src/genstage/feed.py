@@ -45,7 +45,7 @@ class Feed:
         """The handler is running."""
         self._post = post
         self._call = post.context.run
-        self._handle = handle
+        self._handle = handle = handle if post.watch is None else post.watch.producing(handle)
         self._poll_interval = poll_interval
         self._reasons = STARTS
         self._closed = False

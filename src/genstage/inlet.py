@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from genstage.inbox import Inbox
+from genstage.outlet import Outlet
 from genstage.post import Post
 from genstage.subscription import Subscription
+from genstage.terms import Terms
 from genstage.workers import Handling, Workers
 
 __all__ = ["Inlet", "InletHooks"]
@@ -28,6 +30,11 @@ class Inlet(Workers):
         self._lone_ends = False
         self._done = False
         self._gone: asyncio.Future[None] | None = None
+
+    def edge_to(self, outlet: Outlet, terms: Terms) -> Subscription:
+        """Makes a subscription of this stage; it is not open yet."""
+        watch = self._post.watch
+        return Subscription(outlet, self, terms) if watch is None else watch.connect(outlet, self, terms)
 
     def connect(self, edge: Subscription) -> None:
         """Takes in a subscription that is about to open."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections import Counter
-from collections.abc import AsyncGenerator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 from genstage.clock import Clock, SystemClock
 from genstage.errors import HandlerCancelledError, StateError, SubscriptionError
-from genstage.post import Post, Spawn
+from genstage.post import Post, Spawn, Watching
 from genstage.stage import Demand, Giving, Producer, Stage, Taking
-from genstage.stats import Stats, diagram_of, stats_of
+from genstage.stats import Stats, diagram_of, stats_of, totals_of
 from genstage.streams import Stream
 from genstage.subscription import TermOptions, Terms
 from genstage.supervision import NO_RESTARTS, Restarts, Warden
@@ -37,14 +37,23 @@ class Pipeline:
         restarts: How often each stage may fail and go on, if it is not told otherwise when it is started. By default never: the first
             exception of a handler stops everything.
         demand: What its producers begin with, if their class does not say: see `Producer.demand`.
+        listener: Is told what happens, event by event: see `genstage.telemetry`. Without one nothing is made for it.
     """
 
-    def __init__(self, *, clock: Clock | None = None, restarts: Restarts = NO_RESTARTS, demand: Demand = "forward") -> None:
+    def __init__(
+        self,
+        *,
+        clock: Clock | None = None,
+        restarts: Restarts = NO_RESTARTS,
+        demand: Demand = "forward",
+        listener: Callable[[Any], None] | None = None,
+    ) -> None:
         self._clock = SystemClock() if clock is None else clock
         self._restarts = restarts
         self._demand: Demand = demand
+        self._listener = listener
         self._turns = Turns()
-        self._stages: dict[Stage, None] = {}
+        self._stages: dict[Stage, Post] = {}
         self._names: Counter[str] = Counter()
         self._group = asyncio.TaskGroup()
         self._empty: asyncio.Future[None] | None = None
@@ -119,8 +128,8 @@ class Pipeline:
             raise StateError(f"{stage.name} only gives; workers, timeout and subscribe_to are for consumers")
         if terms and not upstream:
             raise SubscriptionError(f"{', '.join(terms)} say how to subscribe; say to whom with subscribe_to=…")
-        stage.attach(self._post_for(stage, name, timeout, self._restarts if restarts is None else restarts))
-        self._stages[stage] = None
+        post = self._post_for(stage, name, timeout, self._restarts if restarts is None else restarts)
+        self._admit(stage, post, workers)
         try:
             if isinstance(stage, Taking):
                 if workers is not None:
@@ -233,11 +242,17 @@ class Pipeline:
 
     def stats(self) -> Stats:
         """What every stage holds and every subscription waits for, now."""
-        return stats_of(list(self._stages), self._clock.time())
+        return stats_of(self._stages, self._clock.time())
 
     def diagram(self) -> str:
         """The same as a Mermaid flowchart."""
         return diagram_of(self.stats())
+
+    def _admit(self, stage: Stage, post: Post, workers: int | None) -> None:
+        stage.attach(post)
+        self._stages[stage] = post
+        if post.watch is not None:
+            post.watch.started(workers or (1 if isinstance(stage, Taking) else 0))
 
     def _start_late(self, stage: Stage) -> None:
         if not isinstance(stage, Taking):
@@ -248,15 +263,25 @@ class Pipeline:
 
     def _post_for(self, stage: Stage, name: str | None, timeout: float | None, restarts: Restarts) -> Post:
         context = contextvars.copy_context()
+        name = name or self._name_for(stage)
+        warden = Warden(restarts, asyncio.get_running_loop().time, self._give_up)
         return Post(
-            name=name or self._name_for(stage),
+            name=name,
             spawn=self._spawner(stage, context),
             done=lambda: self._forget(stage),
             turns=self._turns,
             context=context,
-            warden=Warden(restarts, asyncio.get_running_loop().time, self._give_up),
+            warden=warden,
             timeout=timeout,
+            watch=None if self._listener is None else self._watch_for(name, warden, self._listener),
         )
+
+    def _watch_for(self, name: str, warden: Warden, listener: Callable[[Any], None]) -> Watching:
+        from genstage.watch import Watch  # noqa: PLC0415 - most pipelines have no listener, and loading all the events takes its time
+
+        watch = Watch(name, listener, self._clock.time)
+        warden.restarted.append(lambda error: watch.restarted(error, warden.restarts))
+        return watch
 
     def _spawner(self, stage: Stage, context: contextvars.Context) -> Spawn:
 
@@ -288,7 +313,9 @@ class Pipeline:
             stage.end_when_alone()
 
     def _forget(self, stage: Stage) -> None:
-        self._stages.pop(stage, None)
+        post = self._stages.pop(stage, None)
+        if post is not None and post.watch is not None:
+            post.watch.ended(*totals_of(stage))
         if not self._stages and self._empty is not None and not self._empty.done():
             self._empty.set_result(None)
 

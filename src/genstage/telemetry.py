@@ -5,9 +5,10 @@
     StageRestarted   a handler failed, and its stage goes on               restarts
     StageEnded       a stage has ended                                     handled, emitted, discarded
     Subscribed       a subscription has opened                             max_demand
-    Unsubscribed     a subscription is over                                outstanding
+    Unsubscribed     a subscription is over, or interrupted                outstanding
     Asked            somebody asked for events                             count, outstanding
     Retracted        somebody took demand back                             count, outstanding
+    Produced         a handle_demand ended                                 demand, count, took
     Delivered        events were handed to a consumer                      count, outstanding, buffered
     Handled          a handler ended                                       count, waited, took, waiting, in_flight, busy
     Failed           a handler raised                                      count, waited, took
@@ -21,6 +22,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
+from genstage.subscription import CancelReason
+
 __all__ = [
     "EVENTS",
     "Asked",
@@ -30,6 +33,7 @@ __all__ = [
     "Failed",
     "Handled",
     "Listener",
+    "Produced",
     "Retracted",
     "StageEnded",
     "StageRestarted",
@@ -124,7 +128,13 @@ class Subscribed(EdgeEvent):
 
 @dataclass(frozen=True, slots=True)
 class Unsubscribed(EdgeEvent):
-    """A subscription is over: it was cancelled, or the stream has ended."""
+    """A subscription is over, or interrupted until the producer is back.
+
+    Attributes:
+        reason: Somebody cancelled it, the stream has ended, or the producer has failed with this exception.
+    """
+
+    reason: CancelReason | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +157,21 @@ class Retracted(EdgeEvent):
     """
 
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Produced(TelemetryEvent):
+    """A ``handle_demand`` has ended.
+
+    Attributes:
+        demand: How many events it was told are outstanding, of all keys together.
+        count: How many it returned.
+        took: Seconds that it ran.
+    """
+
+    demand: int
+    count: int
+    took: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +246,7 @@ EVENTS: tuple[type[TelemetryEvent], ...] = (
     Unsubscribed,
     Asked,
     Retracted,
+    Produced,
     Delivered,
     Handled,
     Failed,

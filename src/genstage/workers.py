@@ -73,6 +73,8 @@ class Workers(ABC):
         self._post = post
         self._handling = handling
         self._handle = handling.handle if handling.timeout is None else self._limited
+        if post.watch is not None:
+            self._handle = post.watch.handling(self, self._handle, single=isinstance(inbox, SingleInbox))
         self._emit = None if handling.outlet is None else handling.outlet.emit
         self._gate: Dispatcher | None = None if handling.outlet is None else handling.outlet.dispatcher
         self._call = post.context.run
@@ -91,6 +93,11 @@ class Workers(ABC):
     def busy(self) -> int:
         """Handler calls that run: all workers but those that sleep or are on their way."""
         return len(self.tasks) - len(self._idle) - self._coming + self._inside
+
+    @property
+    def waiting(self) -> int:
+        """Events that were delivered and not yet begun."""
+        return self.inbox.waiting
 
     @property
     def in_flight(self) -> int:
