@@ -54,7 +54,7 @@ class Bucket:
     def room(self, now: float) -> int:
         """How many messages may begin now."""
         self._refill(now)
-        return int(self._level + SLACK)
+        return max(0, int(self._level + SLACK))
 
     def charge(self, count: int, now: float) -> None:
         """So many begin; a negative count gives back what did not begin after all."""

@@ -18,7 +18,7 @@ from genstage.pipeline import Pipeline
 from genstage.stage import Giving, Producer, Stage
 from genstage.streams import from_iterable
 
-__all__ = ["Source", "Topology"]
+__all__ = ["Source", "Topology", "check"]
 
 Source = Producer[Any] | Iterable[Any] | AsyncIterable[Any]
 """Where messages come from: a producer that was not started, or anything that can be iterated."""
