@@ -1,8 +1,8 @@
 """Messages from a source through your callbacks to their acknowledgement: what Broadway adds to GenStage.
 
-    source ──> gate ──> processors ──> batchers ──> acknowledgement
-               keys, limits,  handle_message  handle_batch
-               pauses, order
+    source ──> gate ──────> processors ─────> batchers ──────> acknowledgement
+               keys, limits, handle_message,   handle_batch
+               pauses, order retries
 
 A layer above `genstage`, of its stages; imported by its users, not by ``genstage`` itself.
 

@@ -74,7 +74,7 @@ class Broadway(Handlers[Data]):
             raise StateError(f"{type(self).__name__} has been opened before; make a new instance each time")
         options = Options() if options is None else options
         check(self, options)
-        async with Pipeline(clock=options.clock) as pipeline:
+        async with Pipeline(clock=options.clock, listener=options.listener) as pipeline:
             topology = self._topology = Topology(self, options, pipeline)
             topology.start(sources)
             yield self

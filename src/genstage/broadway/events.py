@@ -1,17 +1,19 @@
 """What a Broadway tells its listener, beside the events of `genstage.telemetry`. ``stage`` is "processors" or a batcher's name.
 
-event          when                                                    measures
-Received       messages came from a source, or were pushed             count, waiting
-Processed      a list went through ``handle_message``                  successful, forwarded, failed, took
-Batched        a batch went through ``handle_batch``                   info, successful, failed, took
-Retried        what raised will be tried again                         count, delay, failures
-DeadLettered   the tries of messages are used up                       count
-CallFailed     user code raised that must not hurt anybody else        callback, error, count
-Acknowledged   messages have come to their end                         successful, failed
-AckFailed      an acknowledger raised: its source does not know        ref, error, count
-Paused         no message (of these keys) begins before then           keys, seconds
-Resumed        a pause was ended                                       keys
-Abandoned      a drain's deadline cut messages off, unacknowledged     count
+    event          when                                                    measures
+    Received       messages came from a source, or were pushed             count, waiting
+    Processed      a list went through ``handle_message``                  successful, forwarded, failed, took
+    Batched        a batch went through ``handle_batch``                   info, successful, failed, took
+    Retried        what raised will be tried again                         count, delay, failures
+    DeadLettered   the tries of messages are used up                       count
+    CallFailed     user code raised that must not hurt anybody else        callback, error, count
+    Acknowledged   messages have come to their end                         successful, failed
+    AckFailed      an acknowledger raised: its source does not know        ref, error, count
+    Paused         no message (of these keys) begins before then           keys, seconds
+    Resumed        a pause was ended                                       keys
+    Abandoned      a drain's deadline cut messages off, unacknowledged     count
+
+Each is a frozen value. Without a listener none is made.
 """
 
 from __future__ import annotations
