@@ -78,7 +78,7 @@ class Stats:
     Attributes:
         time: On the pipeline's clock; two looks make a rate.
         stages: In the order of their start.
-        edges: In the order of their subscription, stage by stage.
+        edges: In the order of their subscription, stage by stage; those that are interrupted last.
     """
 
     time: float
@@ -88,8 +88,9 @@ class Stats:
 
 def stats_of(stages: Mapping[Stage, Post], time: float) -> Stats:
     """Looks at stages that have been started; O(stages and subscriptions)."""
-    edges = (_edge_stats(stage.name, edge) for stage in stages if isinstance(stage, Giving) for edge in stage.outlet.edges)
-    return Stats(time, tuple(_stage_stats(stage, post) for stage, post in stages.items()), tuple(edges))
+    edges = [edge for stage in stages if isinstance(stage, Giving) for edge in stage.outlet.edges]
+    edges += [edge for stage in stages if isinstance(stage, Taking) for edge in stage.inlet.edges if edge.interrupted]
+    return Stats(time, tuple(_stage_stats(stage, post) for stage, post in stages.items()), tuple(_edge_stats(edge) for edge in edges))
 
 
 def totals_of(stage: Stage) -> tuple[int, int, int]:
@@ -117,15 +118,15 @@ def diagram_of(stats: Stats) -> str:
         key = "" if edge.key is None else f"{edge.key}: "
         dropped = f", {edge.dropped} dropped" if edge.dropped else ""
         arrow = "-.->" if edge.interrupted else "-->"
-        if edge.consumer in numbers:
+        if edge.producer in numbers and edge.consumer in numbers:
             text = _quoted(f"{key}{edge.outstanding}{dropped}")
             lines.append(f'    {numbers[edge.producer]} {arrow}|"{text}"| {numbers[edge.consumer]}')
     return "\n".join(lines)
 
 
-def _edge_stats(producer: str, edge: Subscription) -> EdgeStats:
+def _edge_stats(edge: Subscription) -> EdgeStats:
     most = 0 if edge.manual else edge.max_demand
-    return EdgeStats(producer, edge.consumer, edge.key, edge.outstanding, most, edge.dropped, edge.interrupted)
+    return EdgeStats(edge.producer, edge.consumer, edge.key, edge.outstanding, most, edge.dropped, edge.interrupted)
 
 
 def _stage_stats(stage: Stage, post: Post) -> StageStats:

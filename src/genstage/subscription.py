@@ -169,6 +169,11 @@ class Subscription:
         return self.terms.key
 
     @property
+    def producer(self) -> str:
+        """The name of the stage that gives."""
+        return self._upstream.name
+
+    @property
     def consumer(self) -> str:
         """The name of the stage that takes."""
         return self._downstream.name
