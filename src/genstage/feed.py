@@ -18,6 +18,8 @@ STARTS: Final = 1
 """A reason to hold a feed: its stage has not begun, or is being restarted."""
 ACCUMULATES: Final = 2
 """A reason to hold a feed: demand accumulates."""
+_CLOSED: Final = 4  # a reason that nobody releases
+_HAS_TASK: Final = 8  # no reason to hold the feed, but its handler is not called in turns
 
 
 class Feed:
@@ -44,13 +46,15 @@ class Feed:
         self.busy = False
         """The handler is running."""
         self._post = post
+        self._turns = post.turns
         self._call = post.context.run
         self._handle = handle = handle if post.watch is None else post.watch.producing(handle)
         self._poll_interval = poll_interval
         self._reasons = STARTS
-        self._closed = False
         self._stirred = False
         self._inline = not iscoroutinefunction(handle)
+        if not self._inline:
+            self._reasons |= _HAS_TASK
         self._queued = False
         self._timer: asyncio.TimerHandle | None = None
         self._sleeper: asyncio.Future[None] | None = None
@@ -64,7 +68,7 @@ class Feed:
     def release(self, reason: int) -> None:
         """One reason less to hold back."""
         self._reasons &= ~reason
-        if self._reasons or self._closed:
+        if self._reasons & ~_HAS_TASK:
             return
         if not self._inline and self._task is None:
             self._spawn(None)
@@ -76,13 +80,17 @@ class Feed:
         if self._inline:
             if not self._queued:
                 self._queued = True
-                self._post.turns.put(self)
+                turns = self._turns
+                if turns.running:
+                    turns.ready.append(self)
+                else:
+                    turns.put(self)
         elif self._sleeper is not None:
             self._wake()
 
     def close(self) -> None:
         """The stream ends here: no further call; one that runs is cancelled, but if it answers all the same its answer counts."""
-        self._closed = True
+        self._reasons |= _CLOSED
         self._wake()
         if self._task is None:
             if not self.busy:
@@ -114,7 +122,7 @@ class Feed:
         self._queued = False
         outlet = self.outlet
         dispatcher = outlet.dispatcher
-        if not dispatcher.wanted or self._reasons or self._closed or not self._inline:
+        if not dispatcher.wanted or self._reasons:
             return
         if self._timer is not None:
             self._stop_polling()
@@ -126,9 +134,10 @@ class Feed:
             if type(answer) is list:
                 found = outlet.emit(answer, bounded=True)
             elif answer is None:
-                self._closed = True
+                self._reasons |= _CLOSED
             elif isawaitable(answer):
                 self._inline = False
+                self._reasons |= _HAS_TASK
                 self._spawn(answer)
                 return
             else:
@@ -136,14 +145,14 @@ class Feed:
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the warden decides; what it lets pass stops the pipeline
             self.busy = False
             self._stirred = self._post.warden.failed(error)
-            self._closed = self._closed or not self._stirred
+            if not self._stirred:
+                self._reasons |= _CLOSED
         self.busy = False
-        if self._closed:
+        if self._reasons & _CLOSED:
             self._end()
         elif found or self._stirred:
-            if dispatcher.wanted and not self._queued:
-                self._queued = True
-                self._post.turns.put(self)
+            if dispatcher.wanted:
+                self.stir()
         elif self._poll_interval is not None:
             self._poll(self._poll_interval)
 
@@ -160,9 +169,12 @@ class Feed:
     async def _run(self, answer: Any) -> None:
         outlet = self.outlet
         dispatcher = outlet.dispatcher
-        while not self._closed or answer is not None:
-            if answer is None and (not dispatcher.wanted or self._reasons):
-                await self._sleep(None)
+        new_future = asyncio.get_running_loop().create_future
+        while not self._reasons & _CLOSED or answer is not None:
+            if answer is None and (not dispatcher.wanted or self._reasons != _HAS_TASK):
+                self._sleeper = new_future()
+                await self._sleeper
+                self._sleeper = None
                 continue
             self.busy = True
             found = 0
@@ -183,7 +195,7 @@ class Feed:
                 self.busy = False
                 if self._quiet is not None and not self._quiet.done():
                     self._quiet.set_result(None)
-            if not found and not self._stirred and not self._closed:
+            if not found and not self._stirred and not self._reasons & _CLOSED:
                 await self._sleep(self._poll_interval)
 
     async def _sleep(self, seconds: float | None) -> None:
@@ -210,6 +222,6 @@ class Feed:
             self._sleeper.set_result(None)
 
     def _end(self) -> None:
-        self._closed = True
+        self._reasons |= _CLOSED
         self._stop_polling()
         self.outlet.end()

@@ -17,25 +17,16 @@ Job = tuple[Subscription, Any, int]
 """One handler call: whose events, what the handler gets (an event or a list), how many events that is."""
 
 
-class _Segment:
-    """Events that one subscription delivered; those before ``position`` were taken."""
-
-    __slots__ = ("edge", "events", "position")
-
-    def __init__(self, edge: Subscription, events: list[Any]) -> None:
-        self.edge = edge
-        self.events = events
-        self.position = 0
-
-
 class Inbox(ABC):
     """Deliveries in the order of their arrival. A handler call never mixes subscriptions."""
 
-    __slots__ = ("waiting",)
+    __slots__ = ("jobs", "waiting")
 
     def __init__(self) -> None:
         self.waiting = 0
         """How many events wait."""
+        self.jobs: deque[Job] | None = None
+        """The calls in their order, where they are known beforehand; whoever takes one out lowers ``waiting``."""
 
     @abstractmethod
     def put(self, edge: Subscription, events: list[Any]) -> None:
@@ -54,74 +45,56 @@ class Inbox(ABC):
         """Takes out everything, or what came over some subscriptions; returns the events in their order."""
 
 
-class SingleInbox(Inbox):
-    """For ``handle_event``: one event a call."""
+class _Jobs(Inbox):
+    """Cuts what arrives at once, so that taking a job is taking it."""
 
-    __slots__ = ("_jobs",)
+    __slots__ = ()
+
+    jobs: deque[Job]
 
     def __init__(self) -> None:
         super().__init__()
-        self._jobs: deque[Job] = deque()
+        self.jobs = deque()
+
+    def take(self) -> Job | None:
+        """The next job."""
+        if not self.jobs:
+            return None
+        job = self.jobs.popleft()
+        self.waiting -= job[2]
+        return job
+
+    def _keep(self, which: Callable[[Subscription], bool] | None) -> None:
+        """Keeps the others; in place, since somebody may be at it."""
+        stay = [job for job in self.jobs if which is not None and not which(job[0])]
+        self.jobs.clear()
+        self.jobs.extend(stay)
+
+
+class SingleInbox(_Jobs):
+    """For ``handle_event``: one event a call."""
+
+    __slots__ = ()
 
     def put(self, edge: Subscription, events: list[Any]) -> None:
         """Appends a delivery, a job an event."""
         self.waiting += len(events)
-        self._jobs.extend(zip(repeat(edge), events, repeat(1)))
-
-    def take(self) -> Job | None:
-        """The next event."""
-        if not self.waiting:
-            return None
-        self.waiting -= 1
-        return self._jobs.popleft()
+        self.jobs.extend(zip(repeat(edge), events, repeat(1)))
 
     def put_first(self, edge: Subscription, events: list[Any]) -> None:
         """Puts events back, a job an event."""
         self.waiting += len(events)
-        self._jobs.extendleft(zip(repeat(edge), reversed(events), repeat(1)))
+        self.jobs.extendleft(zip(repeat(edge), reversed(events), repeat(1)))
 
     def clear(self, which: Callable[[Subscription], bool] | None = None) -> list[Any]:
         """Takes events out."""
-        gone = [event for edge, event, _ in self._jobs if which is None or which(edge)]
-        self._jobs = deque(job for job in self._jobs if which is not None and not which(job[0]))
-        self.waiting = len(self._jobs)
+        gone = [event for edge, event, _ in self.jobs if which is None or which(edge)]
+        self._keep(which)
+        self.waiting = len(self.jobs)
         return gone
 
 
-class _Segments(Inbox):
-    """Keeps each delivery as the list that it is."""
-
-    __slots__ = ("_segments",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._segments: deque[_Segment] = deque()
-
-    def put(self, edge: Subscription, events: list[Any]) -> None:
-        """Appends a delivery."""
-        self.waiting += len(events)
-        self._segments.append(_Segment(edge, events))
-
-    def put_first(self, edge: Subscription, events: list[Any]) -> None:
-        """Puts events back, as a delivery of their own."""
-        self.waiting += len(events)
-        self._segments.appendleft(_Segment(edge, events))
-
-    def clear(self, which: Callable[[Subscription], bool] | None = None) -> list[Any]:
-        """Takes events out."""
-        gone: list[Any] = []
-        stay: deque[_Segment] = deque()
-        for segment in self._segments:
-            if which is not None and not which(segment.edge):
-                stay.append(segment)
-            else:
-                gone += segment.events[segment.position :]
-        self._segments = stay
-        self.waiting -= len(gone)
-        return gone
-
-
-class SplitInbox(_Segments):
+class SplitInbox(_Jobs):
     """For ``handle_events``, as GenStage splits: each delivery by itself, in lists of at most ``max_demand - min_demand``.
 
     With manual demand a delivery is not split.
@@ -129,60 +102,83 @@ class SplitInbox(_Segments):
 
     __slots__ = ()
 
-    def take(self) -> Job | None:
-        """The next list."""
-        if not self.waiting:
-            return None
-        segment = self._segments[0]
-        edge, events, start = segment.edge, segment.events, segment.position
-        rest = len(events) - start
+    def put(self, edge: Subscription, events: list[Any]) -> None:
+        """Appends a delivery."""
+        count = len(events)
+        self.waiting += count
         # The window may have been set to 0 after the events were asked for; they are handled all the same.
-        count = rest if edge.manual else min(rest, edge.split or rest)
-        if count == rest:
-            self._segments.popleft()
-            batch = events[start:] if start else events
+        split = edge.split
+        if count <= split or edge.manual or not split:
+            self.jobs.append((edge, events, count))
         else:
-            segment.position = start + count
-            batch = events[start : start + count]
-        self.waiting -= count
-        return edge, batch, count
+            for start in range(0, count, split):
+                piece = events[start : start + split]
+                self.jobs.append((edge, piece, len(piece)))
+
+    def put_first(self, edge: Subscription, events: list[Any]) -> None:
+        """Puts events back."""
+        self.waiting += len(events)
+        split = edge.split or len(events)
+        pieces = [events[start : start + split] for start in range(0, len(events), split)]
+        self.jobs.extendleft((edge, piece, len(piece)) for piece in reversed(pieces))
+
+    def clear(self, which: Callable[[Subscription], bool] | None = None) -> list[Any]:
+        """Takes events out."""
+        gone = [event for edge, events, _ in self.jobs if which is None or which(edge) for event in events]
+        self._keep(which)
+        self.waiting -= len(gone)
+        return gone
 
 
-class CutInbox(_Segments):
+class CutInbox(Inbox):
     """For ``handle_events`` with a ``cut`` of the stage's own: what one subscription delivered gathers, whenever it came.
 
     Args:
         cut: Sees all waiting events of the subscription that is next, and says how many of them one call takes.
     """
 
-    __slots__ = ("_cut",)
+    __slots__ = ("_cut", "_gathered")
 
     def __init__(self, cut: Callable[[Sequence[Any]], int]) -> None:
         super().__init__()
         self._cut = cut
+        self._gathered: deque[tuple[Subscription, list[Any]]] = deque()
 
     def put(self, edge: Subscription, events: list[Any]) -> None:
         """Appends a delivery, to the last one if that is of the same subscription."""
-        if self._segments and self._segments[-1].edge is edge:
-            self.waiting += len(events)
-            self._segments[-1].events += events
+        self.waiting += len(events)
+        if self._gathered and self._gathered[-1][0] is edge:
+            self._gathered[-1][1].extend(events)
         else:
-            super().put(edge, events)
+            self._gathered.append((edge, events))
+
+    def put_first(self, edge: Subscription, events: list[Any]) -> None:
+        """Puts events back, before the first delivery if that is of the same subscription."""
+        self.waiting += len(events)
+        if self._gathered and self._gathered[0][0] is edge:
+            events = events + self._gathered.popleft()[1]
+        self._gathered.appendleft((edge, events))
 
     def take(self) -> Job | None:
         """The next list."""
-        if not self.waiting:
+        if not self._gathered:
             return None
-        segment = self._segments[0]
-        events = segment.events
+        edge, events = self._gathered[0]
         count = self._cut(events)
         if count < 1:
             raise AnswerError(f"cut() returned {count}; it must return how many of the waiting events one call takes, at least 1")
         if count >= len(events):
             count, batch = len(events), events
-            self._segments.popleft()
+            self._gathered.popleft()
         else:
             batch = events[:count]
             del events[:count]
         self.waiting -= count
-        return segment.edge, batch, count
+        return edge, batch, count
+
+    def clear(self, which: Callable[[Subscription], bool] | None = None) -> list[Any]:
+        """Takes events out."""
+        gone = [event for edge, events in self._gathered if which is None or which(edge) for event in events]
+        self._gathered = deque(each for each in self._gathered if which is not None and not which(each[0]))
+        self.waiting -= len(gone)
+        return gone

@@ -53,13 +53,16 @@ class Inlet(Workers):
 
     def deliver(self, edge: Subscription, events: list[Any]) -> None:
         """Takes events in."""
-        self.delivered += len(events)
         self.inbox.put(edge, events)
         if not self._inline:
             self.stir()
         elif not self._queued:
             self._queued = True
-            self._post.turns.put(self)
+            turns = self._turns
+            if turns.running:
+                turns.ready.append(self)
+            else:
+                turns.put(self)
 
     def interrupted(self, edge: Subscription) -> None:
         """The producer has failed; the subscription opens again by itself."""
@@ -124,7 +127,6 @@ class Inlet(Workers):
     def forget(self, *, only_manual: bool = False) -> list[Any]:
         """Takes out what was not begun: all of it, or what came by manual demand."""
         gone = self.inbox.clear((lambda edge: edge.manual) if only_manual else None)
-        self.delivered -= len(gone)
         self._clamp_marks()
         return gone
 

@@ -46,6 +46,8 @@ class Outlet:
     def __init__(self, name: str, dispatcher: Dispatcher, hooks: OutletHooks) -> None:
         self.name = name
         self.dispatcher = dispatcher
+        self.wanted = hooks.wanted
+        """Tells the stage that somebody asked, and the buffer could not serve all of it."""
         self.edges: dict[Subscription, None] = {}
         self.ended = False
         """Nothing new will come; what is buffered is still given out."""
@@ -76,13 +78,15 @@ class Outlet:
     def ask(self, edge: Subscription, count: int) -> None:
         """Serves from the buffer, and tells the stage if that was not enough."""
         dispatcher = self.dispatcher
-        deliveries = dispatcher.ask(edge, count)
-        if deliveries:
+        if dispatcher.direct is edge:
+            dispatcher.wanted += count
+            edge.outstanding += count
+        elif deliveries := dispatcher.ask(edge, count):
             self._serve(deliveries)
         if self.ended:
             self._let_go()
         elif dispatcher.wanted:
-            self._hooks.wanted()
+            self.wanted()
 
     def retract(self, edge: Subscription, count: int) -> int:
         """Takes demand back."""
@@ -115,6 +119,19 @@ class Outlet:
             answer: In the shape that the dispatcher needs.
             bounded: See `Dispatcher.dispatch`.
         """
+        dispatcher = self.dispatcher
+        edge = dispatcher.direct
+        if edge is not None and type(answer) is list:
+            count = len(answer)
+            if 0 < count <= dispatcher.wanted:
+                dispatcher.wanted -= count
+                edge.outstanding -= count
+                self.emitted += count
+                edge.deliver(edge, answer)
+                return count
+        return self._share_out(answer, bounded=bounded)
+
+    def _share_out(self, answer: Any, *, bounded: bool) -> int:
         count, deliveries, discards = self.dispatcher.dispatch(answer, bounded=bounded)
         self.emitted += count
         for edge, events in deliveries:

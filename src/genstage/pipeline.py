@@ -74,7 +74,7 @@ class Pipeline:
                 try:
                     self._finish()
                     await self._wait_until_empty()
-                    while self._turns.busy and not self._broken:  # noqa: ASYNC110 - the last casts and messages; nobody would set an event
+                    while self._turns.running and not self._broken:  # noqa: ASYNC110 - the last casts and messages; nobody would set an event
                         await asyncio.sleep(0)
                 except asyncio.CancelledError as cancelled:
                     error = cancelled

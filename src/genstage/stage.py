@@ -225,7 +225,7 @@ class ProducerConsumer(Taking, Giving, Generic[Event, Result]):
     def _make_parts(self, post: Post) -> None:
         if type(self).handle_events is ProducerConsumer.handle_events:
             raise DefinitionError(f"{self.name} has no handler: define handle_events(self, events), returning events")
-        outlet = self._make_outlet(post, self._wanted)
+        outlet = self._make_outlet(post, self._ignore_demand)
         ends = type(self).handle_end is not ProducerConsumer.handle_end
         done = (lambda: self._begin_end(post.spawn)) if ends else outlet.end
         handling = Handling(
@@ -237,6 +237,7 @@ class ProducerConsumer(Taking, Giving, Generic[Event, Result]):
             timeout=post.timeout,
         )
         self._inlet = Inlet(post, SplitInbox(), handling, self._edge_hooks("producer"))
+        outlet.wanted = self._inlet.stir
 
     def _mark(self, message: Any) -> None:
         self.inlet.mark(message)
@@ -289,8 +290,8 @@ class ProducerConsumer(Taking, Giving, Generic[Event, Result]):
         if results is not None:
             self._emit(results)
 
-    def _wanted(self) -> None:
-        self.inlet.stir()
+    def _ignore_demand(self) -> None:
+        """Nobody can have asked before there is an inlet."""
 
     def _emit(self, results: Any) -> None:
         self.outlet.emit(results, bounded=False)

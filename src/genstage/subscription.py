@@ -318,10 +318,13 @@ class Subscription:
     def handled(self, count: int) -> None:
         """For the toolkit: the handler of so many events has ended."""
         if not self.manual:
-            level = self.level = self.level - count
-            if level <= self._min and not self.over and level < self._max:
-                self.level = self._max
-                self._upstream.ask(self, self._max - level)
+            level = self.level - count
+            most = self._max
+            if self._min < level or level >= most or self.over:
+                self.level = level
+            else:
+                self.level = most
+                self._upstream.ask(self, most - level)
 
     def replenish(self) -> None:
         """For the toolkit: asks for what is missing to ``max_demand``."""

@@ -61,8 +61,8 @@ class Workers(ABC):
         self.name = post.name
         self.inbox = inbox
         self.limit = 1
-        self.delivered = 0
-        """Events that came, without those that were taken out again before they were handled."""
+        self.in_flight = 0
+        """Events that are inside the handler."""
         self.handled = 0
         """Events whose handler has ended well."""
         self.failed = 0
@@ -77,16 +77,17 @@ class Workers(ABC):
             self._handle = post.watch.handling(self, self._handle, single=isinstance(inbox, SingleInbox))
         self._emit = None if handling.outlet is None else handling.outlet.emit
         self._gate: Dispatcher | None = None if handling.outlet is None else handling.outlet.dispatcher
+        self._turns = post.turns
         self._call = post.context.run
         self._inline = not iscoroutinefunction(self._handle) and not iscoroutinefunction(handling.failed)
         self._queued = False
-        self._inside = 0  # 1 while a synchronous handler runs
+        self._inside = False  # a synchronous handler runs
         self._idle: list[asyncio.Future[None]] = []
         self._coming = 0  # workers that were woken or made, and have not looked into the inbox yet
         self._barred = False  # something is to be seen to before the next job is taken
         self._held = False
         self._marked = False  # a marker is being handled
-        self._marks: deque[tuple[int, Any]] | None = None  # (how many must have been taken, message)
+        self._marks: deque[tuple[int, Any]] | None = None  # (how many events must have ended, message)
         self._quiet: asyncio.Future[None] | None = None
 
     @property
@@ -98,11 +99,6 @@ class Workers(ABC):
     def waiting(self) -> int:
         """Events that were delivered and not yet begun."""
         return self.inbox.waiting
-
-    @property
-    def in_flight(self) -> int:
-        """Events that are inside the handler."""
-        return self.delivered - self.inbox.waiting - self.handled
 
     def resize(self, limit: int) -> None:
         """More or fewer workers from now on; those that are too many go when their handler ends."""
@@ -117,14 +113,18 @@ class Workers(ABC):
         if self._inline:
             if not self._queued and (self.inbox.waiting or self._barred):
                 self._queued = True
-                self._post.turns.put(self)
+                turns = self._turns
+                if turns.running:
+                    turns.ready.append(self)
+                else:
+                    turns.put(self)
         elif self.inbox.waiting > self._coming and not self._wake() and len(self.tasks) < self.limit:
             self._hire(None)
 
     def mark(self, message: Any) -> None:
         """Delivers a marker when everything that came before it has been handled, and before anything that comes after it."""
         self._marks = deque() if self._marks is None else self._marks
-        self._marks.append((self.delivered, message))
+        self._marks.append((self._known, message))
         self._barred = True
         if not self._inside:
             self._bar()
@@ -146,21 +146,27 @@ class Workers(ABC):
             self._quiet = asyncio.get_running_loop().create_future()
             await self._quiet
 
-    def turn(self) -> None:  # noqa: C901 - the hot path: every call would cost
+    def turn(self) -> None:  # noqa: C901, PLR0912 - the hot path: every call would cost
         """Calls a synchronous handler, for some of what waits."""
         self._queued = False
         inbox, gate, emit, call, handle = self.inbox, self._gate, self._emit, self._call, self._handle
-        left = _TURN
+        jobs, left = inbox.jobs, _TURN
         while left > 0 and self._inline:
-            job = None if (self._barred and self._bar()) or (gate is not None and gate.wanted <= 0) else inbox.take()
-            if job is None:
+            if (self._barred and self._bar()) or (gate is not None and gate.wanted <= 0) or not inbox.waiting:
                 break
-            edge, payload, count = job
-            self._inside = 1
+            if jobs is None:
+                job = inbox.take()
+                edge, payload, count = job
+            else:
+                job = jobs.popleft()
+                edge, payload, count = job
+                inbox.waiting -= count
+            self.in_flight = count
+            self._inside = True
             try:
                 result = call(handle, payload)
                 if type(result) is not list and result is not None and isawaitable(result):
-                    self._inside = 0
+                    self._inside = False
                     self._hire((job, result))
                     break
                 if emit is not None:
@@ -168,16 +174,17 @@ class Workers(ABC):
                 elif result is not None:
                     self._refuse(result)
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the hook or the warden decides
-                goes_on = self._fail(job, error)
-                self._inside = 0
-                if not goes_on:
+                self.in_flight = 0
+                self._inside = False
+                if not self._fail(job, error):
                     return
             else:
+                self.in_flight = 0
+                self._inside = False
                 self.handled += count
                 edge.handled(count)
                 if self.draining and not edge.level:
                     edge.cancel()
-            self._inside = 0
             left -= count
         else:
             self.stir()
@@ -205,6 +212,7 @@ class Workers(ABC):
             edge, payload, count = job
             try:
                 if fresh:
+                    self.in_flight += count
                     result = handle(payload)
                 kind = type(result)
                 if kind is CoroutineType or (result is not None and kind is not list and isawaitable(result)):
@@ -221,6 +229,7 @@ class Workers(ABC):
                     raise
                 await self._cope(job, error)
             else:
+                self.in_flight -= count
                 self.handled += count
                 edge.handled(count)
                 if self.draining and not edge.level:
@@ -260,7 +269,7 @@ class Workers(ABC):
             if self._quiet is not None and not self._quiet.done() and not self.in_flight:
                 self._quiet.set_result(None)
             return True
-        while self._marks and not self._marked and self.delivered - self.inbox.waiting >= self._marks[0][0]:
+        while self._marks and not self._marked and self._known - self.inbox.waiting >= self._marks[0][0]:
             if self.in_flight:
                 return True
             self._pass_mark(self._marks.popleft()[1])
@@ -314,10 +323,12 @@ class Workers(ABC):
             except Exception as further:  # noqa: BLE001 - the warden decides
                 error = further
             else:
+                self.in_flight -= job[2]
                 self._lose(job)
                 return
         if not self._post.warden.survives(error):
             raise error
+        self.in_flight -= job[2]
         self._recover(job)
 
     def _recover(self, job: Job) -> None:
@@ -332,9 +343,7 @@ class Workers(ABC):
             back.setdefault(each, []).extend(self.inbox.clear(lambda other, mine=each: other is mine))  # type: ignore[misc]  # mypy cannot type defaults of lambdas
         for each, events in back.items():
             if events:
-                self.delivered -= len(events)
                 if not each.give_back(events):
-                    self.delivered += len(events)
                     self.inbox.put_first(each, events)
         self._clamp_marks()
         self.stir()
@@ -342,15 +351,19 @@ class Workers(ABC):
     def _lose(self, job: Job) -> None:
         """Events will not be handled; their demand returns."""
         edge, _, count = job
-        self.delivered -= count
         self.failed += count
-        self._clamp_marks()
         edge.handled(count)
 
     def _clamp_marks(self) -> None:
         """After events have been taken out: no marker waits for more than there is."""
         if self._marks:
-            self._marks = deque((min(position, self.delivered), message) for position, message in self._marks)
+            known = self._known
+            self._marks = deque((min(position, known), message) for position, message in self._marks)
+
+    @property
+    def _known(self) -> int:
+        """Events that have come, without those that were taken out again before they ended."""
+        return self.handled + self.failed + self.in_flight + self.inbox.waiting
 
     def _events_of(self, job: Job) -> list[Any]:
         """The events of a job, in a list of their own."""

@@ -36,6 +36,7 @@ class DemandDispatcher(Dispatcher):
         self.fair = fair
         self.shuffle = shuffle
         self._ledger: DemandLedger[Subscription] | FairLedger[Subscription] = FairLedger() if fair else DemandLedger()
+        self._lone: Subscription | None = None  # the only consumer; then its demand is all that is wanted, and the ledger is not kept
         self._first: dict[Subscription, None] | None = None if shuffle is None else {}  # until the first dispatch
         self._buffer: deque[Any] = deque()
         self._told = 0
@@ -47,21 +48,36 @@ class DemandDispatcher(Dispatcher):
     def subscribe(self, edge: Subscription) -> None:
         """Takes in a consumer, which must not give a key."""
         self.check(edge)
-        self._ledger.add(edge)
+        lone = self._lone
+        if lone is None and not len(self._ledger):
+            self._lone = edge
+        else:
+            if lone is not None:
+                self._lone = None
+                self._enter(lone)
+            self._ledger.add(edge)
+        self._look()
         if self._first is not None:
             self._first[edge] = None
 
     def cancel(self, edge: Subscription) -> Discards:
         """Forgets a consumer; what is buffered stays for the others, or for those to come."""
         self.wanted -= edge.outstanding
-        self._ledger.remove(edge)
+        if edge is self._lone:
+            self._lone = self.direct = None
+            edge.outstanding = 0
+        else:
+            self._ledger.remove(edge)
         if self._first is not None:
             del self._first[edge]
         return []
 
     def ask(self, edge: Subscription, count: int) -> Deliveries:
         """Adds demand; the buffer is served first."""
-        self._ledger.ask(edge, count)
+        if edge is self._lone:
+            edge.outstanding += count
+        else:
+            self._ledger.ask(edge, count)
         self.wanted += count
         return self._serve() if self._buffer else []
 
@@ -69,11 +85,17 @@ class DemandDispatcher(Dispatcher):
         """Gives out of the buffer what is wanted."""
         take = min(self.wanted, len(self._buffer))
         self.wanted -= take
-        return self._ledger.split([self._buffer.popleft() for _ in range(take)]) if take else []
+        events = [self._buffer.popleft() for _ in range(take)]
+        self._look()
+        return self._split(events) if events else []
 
     def retract(self, edge: Subscription, count: int) -> int:
         """Takes demand back."""
-        taken = self._ledger.retract(edge, count)
+        if edge is self._lone:
+            taken = min(count, edge.outstanding)
+            edge.outstanding -= taken
+        else:
+            taken = self._ledger.retract(edge, count)
         self.wanted -= taken
         return taken
 
@@ -84,7 +106,7 @@ class DemandDispatcher(Dispatcher):
 
     @property
     def pending(self) -> int:
-        """How much of what the running ``handle_demand`` was told is not wanted any more."""
+        """While ``handle_demand`` runs: how much of what it was told is not wanted any more."""
         return max(0, self._told - self.wanted)
 
     def tell(self) -> int:
@@ -103,19 +125,38 @@ class DemandDispatcher(Dispatcher):
         length, wanted = len(events), self.wanted
         if length <= wanted:
             self.wanted = wanted - length
-            return length, self._ledger.split(events) if length else [], []
+            return length, self._split(events) if length else [], []
         if bounded and length > max(told, wanted) + self.buffer_size - len(self._buffer):
             raise ExcessError(
                 f"handle_demand returned {length} events where {told} were asked for, and the buffer of {self.buffer_size} "
                 f"holds {len(self._buffer)}; return at most what is asked, or give DemandDispatcher a greater buffer_size"
             )
         self._buffer.extend(events[wanted:])
+        self.direct = None
         self.wanted = 0
-        return length, self._ledger.split(events[:wanted]) if wanted else [], []
+        return length, self._split(events[:wanted]) if wanted else [], []
+
+    def _look(self) -> None:
+        """Whether there is a short cut now."""
+        self.direct = None if self._buffer else self._lone
+
+    def _split(self, events: list[Any]) -> Deliveries:
+        """Says who gets which of some events that are wanted, and books them off."""
+        edge = self._lone
+        if edge is None:
+            return self._ledger.split(events)
+        edge.outstanding -= len(events)
+        return [(edge, events)]
+
+    def _enter(self, edge: Subscription) -> None:
+        """A second consumer makes a ledger necessary: enters what the first one has asked for."""
+        asked, edge.outstanding = edge.outstanding, 0
+        self._ledger.add(edge)
+        self._ledger.ask(edge, asked)
 
     def _reorder(self) -> None:
         """Once: lets the consumers ask anew, in a shuffled order, which decides among equals."""
-        if self._first and self.shuffle is not None:
+        if self._first and self._lone is None and self.shuffle is not None:
             edges = list(self._first)
             self.shuffle(edges)
             for edge in edges:
@@ -138,10 +179,12 @@ class DemandDispatcher(Dispatcher):
     def trim(self, keep: Literal["first", "last"]) -> Discards:
         """Brings the buffer down to its size."""
         events = trimmed(self._buffer, self.buffer_size, keep)
+        self._look()
         return [(None, events)] if events else []
 
     def flush(self) -> Discards:
         """Gives up the buffer."""
         events = list(self._buffer)
         self._buffer.clear()
+        self._look()
         return [(None, events)] if events else []

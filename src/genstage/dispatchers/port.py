@@ -42,6 +42,9 @@ class Dispatcher(ABC):
     wanted: int = 0
     """How many events may be asked of the producer now. Kept by the dispatcher; a plain attribute, since every step of every stage
     looks at it."""
+    direct: Subscription | None = None
+    """A short cut: while this is a subscription, nothing is buffered, whatever list comes goes to it as it is, and all its demand is
+    `wanted`. Then the stage may add to ``wanted`` and ``outstanding`` itself, and take from both, without `ask` and `dispatch`."""
     expelled: Sequence[Subscription] = ()
     """Subscriptions that the last `dispatch` gave up as too slow: the stage takes them with `expel` and cancels them."""
     one_queue: ClassVar[bool] = True
