@@ -4,11 +4,14 @@ import dataclasses
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from genstage import telemetry
 from genstage.telemetry import EVENTS, Handled, TelemetryEvent
+
+PAGE = Path(__file__).parents[2] / "docs" / "genstage" / "telemetry.md"
 
 
 @pytest.mark.parametrize("kind", EVENTS)
@@ -24,6 +27,15 @@ def test_the_table_names_nothing_else() -> None:
     """As many rows as there are events."""
     rows = re.findall(r"^    ([A-Z]\w+) ", telemetry.__doc__ or "", re.MULTILINE)
     assert rows == [kind.__name__ for kind in EVENTS]
+
+
+@pytest.mark.parametrize("kind", EVENTS)
+def test_the_page_has_every_event_and_its_own_measures(kind: type[TelemetryEvent]) -> None:
+    """The documentation's table names each event, and what only this kind of event has."""
+    row = re.findall(rf"^\| `{kind.__name__}` \| .*$", PAGE.read_text(), re.MULTILINE)
+    assert len(row) == 1
+    own = set(kind.__annotations__)
+    assert [name for name in own if f"`{name}`" not in row[0]] == []
 
 
 def test_events_are_values() -> None:
