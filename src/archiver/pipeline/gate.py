@@ -26,8 +26,10 @@ class Gate:
 
     Commits go after other calls: whatever has moved its bytes before a commit's turn comes travels along with it, so fewer are needed.
     They cannot starve: who waits for a commit keeps its place in `room`, so soon nobody is left to go first; and of the chunks of big
-    files, which need no new room, only a few go first. Within a kind it is first come, first served. Nobody waits for the end of a 429 here: who waits when it comes, or comes while it lasts, gets `ThrottledError`
-    at once, so that the demand goes away. Only a commit that collides with others waits a moment (see `archiver.pipeline.pacer`).
+    files, which need no new room, only a few go first. Within a kind it is first come, first served.
+
+    Nobody waits for the end of a 429 here: who waits when it comes, or comes while it lasts, gets `ThrottledError` at once, so that the
+    demand goes away. Only a commit that collides with others waits a moment (see `archiver.pipeline.pacer`).
 
     Args:
         pacer: What decides.
@@ -87,18 +89,22 @@ class Gate:
 
     # -- one call -------------------------------------------------------------------------------------------------------------------
 
-    async def _enter(self, kind: CallKind) -> float:
-        """Waits for the turn; returns when it came."""
+    def _enter(self, kind: CallKind) -> float | None:
+        """When the call began, if its turn has come; None if it must wait."""
         pacer = self._pacer
         now = self._clock.time()
         if pacer.throttled_until > now:
             raise self._refusal(now)
-        if not self._others and (kind is not CallKind.COMMIT or not self._commits) and pacer.next_call_at(now, kind) <= now:
-            pacer.started(now, kind)
-            return now
+        if self._others or (kind is CallKind.COMMIT and self._commits) or pacer.next_call_at(now, kind) > now:
+            return None
+        pacer.started(now, kind)
+        return now
+
+    async def _wait(self, kind: CallKind) -> float:
+        """Waits for the turn; returns when it came."""
         waiter: _Waiter = asyncio.get_running_loop().create_future()
         (self._commits if kind is CallKind.COMMIT else self._others).append(waiter)
-        self._arm(now)
+        self._arm(self._clock.time())
         try:
             await waiter
         except asyncio.CancelledError:
@@ -198,7 +204,8 @@ class _Call:
         self._began = 0.0
 
     async def __aenter__(self) -> None:
-        self._began = await self._gate._enter(self._kind)  # noqa: SLF001 - the two classes are one thing
+        began = self._gate._enter(self._kind)  # noqa: SLF001 - the two classes are one thing
+        self._began = await self._gate._wait(self._kind) if began is None else began  # noqa: SLF001 - as above
 
     async def __aexit__(self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self._gate._leave(self._kind, self._began, error)  # noqa: SLF001 - as above

@@ -14,7 +14,8 @@ _STEPS = 40  # candidates that are looked at in one pass
 _PASSES = 3  # each between the neighbours of those which the last one left
 _SPAN = 64.0  # the smallest rate looked at is the refused one through this
 _MOST = 300  # stretches; when there are more, the older third is forgotten
-_CLOSE = 1.15  # bounds this near to each other are a point
+_CLOSE = 1.5  # bounds this near to each other: the best between them is as good as it gets …
+_POINT = 1.15  # … and is a point
 
 
 class _Candidate:
@@ -48,15 +49,17 @@ class Bounds:
         low: The smallest rate that explains all of it, in calls per second.
         high: The largest.
         best: The rate that explains it best, if the two are near to each other; else None.
+        point: They are so near that hardly anything is left between them.
     """
 
-    __slots__ = ("_left", "best", "high", "low")
+    __slots__ = ("_left", "best", "high", "low", "point")
 
     def __init__(self, left: list[_Candidate]) -> None:
         self._left = left
         self.low = left[0].rate
         self.high = left[-1].rate
         self.best = max(left, key=lambda candidate: candidate.fit).rate if self.high < self.low * _CLOSE else None
+        self.point = self.high < self.low * _POINT
 
     def pick(self, seconds: float) -> float:
         """The best rate; if there is none, the largest whose burst is worth so many seconds of it, or the smallest of all."""

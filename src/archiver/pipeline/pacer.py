@@ -81,6 +81,7 @@ class Pacer:
         self._rate = Rate(now)
         self._latency = 0.2
         self._slot = now  # the next call's turn
+        self._gap = 0.0  # seconds from the last one
         self._last = now  # the last call's
         self.throttled_until = -math.inf
         self.throttled_by = ThrottleKind.RATE
@@ -171,12 +172,11 @@ class Pacer:
 
     def started(self, now: float, kind: CallKind) -> None:
         """A call begins."""
-        rate = self._rate
-        gap = 1 / rate.pace()
-        idle = now - self._slot >= max(gap, _LAG)
-        rate.sent(now, now - self._last, idle=idle, alone=self._pilot)
+        gap, lag = self._gap, now - self._slot
+        idle = lag >= gap and lag >= _LAG
+        self._gap = 1 / self._rate.sent(now, now - self._last, idle=idle, alone=self._pilot)
         # A turn that came a little late is made up for, one that nobody took is not.
-        self._slot = (now if idle else max(self._slot, now - max(gap / 2, _LAG / 2))) + 1 / rate.pace()
+        self._slot = (now if idle else max(self._slot, now - max(gap, _LAG) / 2)) + self._gap
         self._last = now
         self.in_flight += 1
         if kind is CallKind.COMMIT:

@@ -44,6 +44,7 @@ _EVEN = 0.03  # a change of pace by less is none
 _HOLD = 130.0  # seconds at a step of a window's probe: two windows of a minute
 _WINDOW = 60.0  # seconds: longer windows, and bursts of more, are not expected
 _RECENT = 180.0  # seconds: a refusal so soon after the last one says that the conclusion was wrong
+_NEWS = 0.05  # a limit that differs by less is the same
 _FALL = 0.7  # of the rate, when a limit that held for long does not hold any more …
 _FURTHEST = 0.4  # … and at most to this in one event, when it falls again and again
 
@@ -115,7 +116,7 @@ class Rate:
         self._event_at = -math.inf
         self._event_calls = 0
         self._again_at = -math.inf
-        self._asked = math.inf  # seconds
+        self._asked: float | None = None  # seconds
         self._asked_until = 0.0
         self._over_at = now  # the last one
         self._taken = 0  # since then
@@ -138,8 +139,8 @@ class Rate:
             return self.value * _REFILL
         return self.value
 
-    def sent(self, now: float, seconds: float, *, idle: bool, alone: bool) -> None:
-        """A call is sent.
+    def sent(self, now: float, seconds: float, *, idle: bool, alone: bool) -> float:
+        """A call is sent; returns the pace at which the next one follows.
 
         Args:
             now: Seconds.
@@ -154,11 +155,12 @@ class Rate:
         elif not alone:
             self._grow(now, seconds)
         pace = self.pace()
-        if abs(pace / self._pace - 1) > _EVEN:
+        if abs(pace - self._pace) > _EVEN * self._pace:
             self._pace = pace
             self._evidence.turn(now)
         self._evidence.sent()
         self.allowance.call()
+        return pace
 
     def taken(self, *, late: bool) -> None:
         """A call was taken; ``late``: it was under way when others were refused."""
@@ -224,7 +226,9 @@ class Rate:
         self._evidence.turn(began, refused=True)
         before, limit = self.limit or 0.0, self._concluded(now)
         self.allowance.fell(before, limit)
-        if self.phase is Phase.PROBE:
+        if self.phase is Phase.PROBE and self.windowed and self.value > (1 + 2 * _EVEN) * limit:
+            self.allowance.guessed()  # the step was long: there is room for a shorter one
+        elif self.phase is Phase.PROBE:
             self.allowance.in_vain(before, limit)
         self.allowance.spent()
         self._step = _EVEN
@@ -234,7 +238,7 @@ class Rate:
     def asked(self, until: float, retry_after: float) -> None:
         """The provider asked for silence: different times that end at the same second of a minute are a window's."""
         off = (until - self._asked_until + _WINDOW / 2) % _WINDOW - _WINDOW / 2
-        if abs(retry_after - self._asked) > 2 and abs(off) < 1.5:
+        if self._asked is not None and abs(retry_after - self._asked) > 2 and abs(off) < 1.5:
             self.windowed = True
         self._asked, self._asked_until = retry_after, until
 
@@ -261,7 +265,10 @@ class Rate:
             self._unsure = 0.0
         span = now - self._over_at
         if self.windowed and span < _RECENT and self._taken:
-            self._live(self._taken / (span - (now - self._again_at) / 2))  # its window began somewhere between the two
+            shut = now - self._again_at  # its window began some time in these
+            self._live(self._taken / (span - shut / 2))
+            if shut > _NEWS * span:
+                self.allowance.guessed()
         self._over_at, self._taken = now, 0
 
     def _live(self, limit: float) -> None:
@@ -288,14 +295,15 @@ class Rate:
         return min(limit, self.value * 0.98) if live else limit
 
     def _of_bucket(self, bounds: Bounds, run: float) -> float:
-        self._sure = bounds.best is not None
-        if self._sure:
+        self._sure = bounds.point
+        if bounds.point:
             self._doubt = _DOUBT
         elif self.allowance.price >= _DEAR:
             self._doubt = max(self._doubt, _WINDOW - run)
         limit = bounds.pick(self._doubt)
         self.burst = bounds.burst(limit)
-        if not self._sure:
+        news = self.limit is None or abs(limit - self.limit) > _NEWS * self.limit
+        if not bounds.point and news:
             self._doubt = min(_WINDOW, self._doubt * 3)
             self._unsure = self.value
         if self.burst > _WINDOW * limit:  # no bucket holds more than a minute's calls: it is so many a minute

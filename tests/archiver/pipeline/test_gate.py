@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -48,7 +49,7 @@ def test_calls_keep_the_rate_first_come_first_served() -> None:
             await idle()
             assert gate.waiting == 20 - len(left)
         assert [index for index, _ in left] == list(range(20))
-        gaps = [after - before for (_, before), (_, after) in zip(left, left[1:], strict=False)]
+        gaps = [after - before for (_, before), (_, after) in pairwise(left)]
         assert all(0.099 < gap < 0.101 for gap in gaps)
         assert gate.waiting == 0
 
@@ -89,7 +90,13 @@ def test_a_refusal_sends_everybody_away() -> None:
         clock = VirtualClock()
         turned_away: list[tuple[float, float | None]] = []
 
+        async def refused(gate: Gate) -> None:
+            async with gate.call(TRANSFER):
+                await clock.sleep(0.01)
+                raise ThrottledError("slow down", retry_after=15)
+
         async def one() -> None:
+            await clock.sleep(0.001)
             try:
                 async with gate.call(TRANSFER):
                     raise AssertionError("nothing may be sent")
@@ -97,12 +104,10 @@ def test_a_refusal_sends_everybody_away() -> None:
                 turned_away.append((clock.time(), error.retry_after))
 
         async with asyncio.TaskGroup() as group:
+            for _ in range(5):
+                group.create_task(one())
             with pytest.raises(ThrottledError, match="slow down"):
-                async with gate.call(TRANSFER):
-                    for _ in range(5):
-                        group.create_task(one())
-                    await clock.sleep(0.01)
-                    raise ThrottledError("slow down", retry_after=15)
+                await refused(gate)
             await idle()
             assert len(turned_away) == 5
             assert gate.waiting == 0
@@ -152,7 +157,12 @@ def test_what_leaves_the_block_is_told_to_the_pacer() -> None:
 
     async def main() -> None:
         gate, pacer = opened()
-        for error, failures in ((TransientError("5xx"), 1), (OSError("reset"), 2), (RejectedError("a name"), 0), (TransientError("5xx"), 1)):
+        for error, failures in (
+            (TransientError("5xx"), 1),
+            (OSError("reset"), 2),
+            (RejectedError("a name"), 0),
+            (TransientError("5xx"), 1),
+        ):
             with pytest.raises(type(error)):
                 async with gate.call(TRANSFER):
                     raise error
