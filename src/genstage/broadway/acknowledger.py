@@ -140,9 +140,11 @@ async def acknowledge(successful: Iterable[_Acknowledged], failed: Iterable[_Ack
     """
     groups: dict[tuple[Acknowledger, Hashable], tuple[Ack, Acked]] = {}
     for message in successful:
-        _group_of(message.acknowledger, groups).successful.append(message)
+        if message.acknowledger is not NOOP:
+            _group_of(message.acknowledger, groups).successful.append(message)
     for message in failed:
-        _group_of(message.acknowledger, groups).failed.append(message)
+        if message.acknowledger is not NOOP:
+            _group_of(message.acknowledger, groups).failed.append(message)
     failures: list[AckFailure] = []
     for (acknowledger, ref), (ack, acked) in groups.items():
         _, error = await contained(acknowledger.ack, ref, acked.successful, acked.failed)
