@@ -65,11 +65,7 @@ class BroadcastDispatcher(Dispatcher):
         if held is None:
             held = self._join(edge)
         edge.outstanding += count
-        deliveries: Deliveries = []
-        if held:
-            take = min(edge.outstanding, len(held))
-            deliveries.append((edge, [held.popleft() for _ in range(take)]))
-            edge.outstanding -= take
+        deliveries = self._serve(edge, held) if held else []
         if edge in self._pace:
             self._pace.move_to_end(edge)
             self._rise()
@@ -126,6 +122,16 @@ class BroadcastDispatcher(Dispatcher):
         held = self._held.get(edge)
         return bool(self._left if held is None else held)
 
+    def restore(self, edge: Subscription, events: list[Any]) -> Deliveries | None:
+        """Holds events for this subscription, before those that it has not got; the others have theirs."""
+        held = self._held.get(edge)
+        if held is None:
+            return None
+        held.extendleft(reversed(events))
+        deliveries = self._serve(edge, held)
+        self._measure()
+        return deliveries
+
     def excess(self, answer: Any) -> int:
         """How many events of a list would be too many for whoever is waited for and has most held."""
         return max(0, len(answer) - self.wanted - max(0, self.buffer_size - self.buffered))
@@ -150,6 +156,12 @@ class BroadcastDispatcher(Dispatcher):
             self._pace[edge] = None
             self.wanted = 0 if len(self._pace) == 1 else min(self.wanted, edge.outstanding)
         return held
+
+    def _serve(self, edge: Subscription, held: deque[Any]) -> Deliveries:
+        """Gives out of what is held for a subscription."""
+        take = min(edge.outstanding, len(held))
+        edge.outstanding -= take
+        return [(edge, [held.popleft() for _ in range(take)])] if take else []
 
     def _cut(self, edge: Subscription, mine: list[Any]) -> list[Any]:
         """What a subscription gets that has less demand than events."""

@@ -300,6 +300,17 @@ class BroadcastConservation(Books):
         if due is not None and not self.due:
             self.left = [event for event in due[len(self.got[edge]) :] if not self.missed[edge]]
 
+    @precondition(lambda self: any(self.got[edge] for edge in self.due))
+    @rule(data=st.data(), count=st.integers(1, 5))
+    def fail(self, data: st.DataObject, count: int) -> None:
+        """A consumer fails, and what it had not handled goes back: it gets it again, in order."""
+        edge = data.draw(st.sampled_from([edge for edge in self.due if self.got[edge]]))
+        events = self.got[edge][-count:]
+        del self.got[edge][-count:]
+        deliveries = self.dispatcher.restore(edge, events)
+        assert deliveries is not None
+        self.take(deliveries)
+
     @invariant()
     def each_gets_all_that_is_its(self) -> None:
         for edge, due in self.due.items():
