@@ -83,9 +83,11 @@ class Desk:
         if self._task is not None:
             self._task.cancel()
 
-    def turn(self) -> None:
+    def turn(self) -> int:
         """Handles what is there; a handler that waits goes on in a task."""
+        calls = 0
         while self._letters and not self._held:
+            calls += 1
             letter = self._letters.popleft()
             handle, message, reply, _ = letter
             if reply is not None and reply.done():
@@ -98,9 +100,10 @@ class Desk:
             if isawaitable(answer):
                 self._task = self._post.spawn(self._await(answer, letter))
                 if self._task is not None:
-                    return
+                    return calls
             self._settle(letter, answer)
         self._busy = False
+        return calls
 
     async def _await(self, answer: Any, letter: Letter) -> None:
         _, _, reply, _ = letter

@@ -117,13 +117,13 @@ class Feed:
         """Whether a task is the loop's."""
         return task is not None and task is self._task
 
-    def turn(self) -> None:  # noqa: C901 - the hot path: every call would cost
+    def turn(self) -> int:  # noqa: C901 - the hot path: every call would cost
         """Calls a synchronous handler once."""
         self._queued = False
         outlet = self.outlet
         dispatcher = outlet.dispatcher
         if not dispatcher.wanted or self._reasons:
-            return
+            return 1
         if self._timer is not None:
             self._stop_polling()
         self._stirred = False
@@ -132,18 +132,21 @@ class Feed:
         try:
             answer = self._call(self._handle, dispatcher.tell())
             if type(answer) is list:
+                self._turns.depth = 1
                 found = outlet.emit(answer, bounded=True)
+                self._turns.depth = 0
             elif answer is None:
                 self._reasons |= _CLOSED
             elif isawaitable(answer):
                 self._inline = False
                 self._reasons |= _HAS_TASK
                 self._spawn(answer)
-                return
+                return 1
             else:
                 found = outlet.emit(answer, bounded=True)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the warden decides; what it lets pass stops the pipeline
             self.busy = False
+            self._turns.depth = 0
             self._stirred = self._post.warden.failed(error)
             if not self._stirred:
                 self._reasons |= _CLOSED
@@ -155,6 +158,7 @@ class Feed:
                 self.stir()
         elif self._poll_interval is not None:
             self._poll(self._poll_interval)
+        return 1
 
     def _spawn(self, answer: Any) -> None:
         """Goes on in a task.

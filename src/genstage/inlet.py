@@ -11,7 +11,7 @@ from genstage.outlet import Outlet
 from genstage.post import Post
 from genstage.subscription import Subscription
 from genstage.terms import Terms
-from genstage.workers import Handling, Workers
+from genstage.workers import DEPTH, Handling, Workers
 
 __all__ = ["Inlet", "InletHooks"]
 
@@ -52,17 +52,44 @@ class Inlet(Workers):
             self._subscribed(edge)
 
     def deliver(self, edge: Subscription, events: list[Any]) -> None:
-        """Takes events in."""
+        """Takes events in; those that the turn of a stage gives to an idle one are handled at once."""
+        turns = self._turns
+        depth = turns.depth
+        if depth and self._short and not self._inside and not self._barred and not self.inbox.waiting and depth < DEPTH:
+            count, gate = len(events), self._gate
+            if (count <= edge.split or edge.manual) and not self.closing and (gate is None or gate.wanted > 0):
+                self._do(edge, events, count, depth)
+                turns.depth = depth
+                if self.closing:
+                    self._look_for_the_end()
+                return
+            events = self._handle_now(edge, events, depth)
+            if not events:
+                return
         self.inbox.put(edge, events)
         if not self._inline:
             self.stir()
         elif not self._queued:
             self._queued = True
-            turns = self._turns
             if turns.running:
                 turns.ready.append(self)
             else:
                 turns.put(self)
+
+    def _handle_now(self, edge: Subscription, events: list[Any], depth: int) -> list[Any]:
+        """Handles what was delivered, within the turn of the stage that gave it; returns what must wait."""
+        gate = self._gate
+        count, start = len(events), 0
+        split = count if edge.manual else edge.split or count
+        while start < count and self._short and not self._barred and (gate is None or gate.wanted > 0):
+            piece = events if count <= split else events[start : start + split]
+            start += split
+            if not self._do(edge, piece, len(piece), depth):
+                break
+        self._turns.depth = depth
+        if self.closing:
+            self._look_for_the_end()
+        return events[start:] if start else events
 
     def interrupted(self, edge: Subscription) -> None:
         """The producer has failed; the subscription opens again by itself."""

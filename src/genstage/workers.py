@@ -13,15 +13,18 @@ from typing import Any, Final, NoReturn
 
 from genstage.dispatchers import Dispatcher
 from genstage.errors import AnswerError
-from genstage.inbox import Inbox, Job, SingleInbox
+from genstage.inbox import Inbox, Job, SingleInbox, SplitInbox
 from genstage.outlet import Outlet
 from genstage.post import Post
+from genstage.subscription import Subscription
 from genstage.supervision import is_cancelled
 
-__all__ = ["Handling", "Workers"]
+__all__ = ["DEPTH", "Handling", "Workers"]
 
-_TURN: Final = 100
-"""Events after which a synchronous handler's turn ends: short lists gather, so that their demand goes up in one piece."""
+_TURN: Final = 32
+"""Calls after which a synchronous handler's turn ends."""
+DEPTH: Final = 16
+"""So many stages hand on to one another within one stack; the next one's work is queued."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +78,12 @@ class Workers(ABC):
         self._handle = handling.handle if handling.timeout is None else self._limited
         if post.watch is not None:
             self._handle = post.watch.handling(self, self._handle, single=isinstance(inbox, SingleInbox))
-        self._emit = None if handling.outlet is None else handling.outlet.emit
+        self._outlet = handling.outlet
         self._gate: Dispatcher | None = None if handling.outlet is None else handling.outlet.dispatcher
         self._turns = post.turns
         self._call = post.context.run
         self._inline = not iscoroutinefunction(self._handle) and not iscoroutinefunction(handling.failed)
+        self._short = self._inline and isinstance(inbox, SplitInbox)  # may take over what it is given within the giver's turn
         self._queued = False
         self._inside = False  # a synchronous handler runs
         self._idle: list[asyncio.Future[None]] = []
@@ -146,53 +150,60 @@ class Workers(ABC):
             self._quiet = asyncio.get_running_loop().create_future()
             await self._quiet
 
-    def turn(self) -> None:  # noqa: C901, PLR0912 - the hot path: every call would cost
+    def turn(self) -> int:
         """Calls a synchronous handler, for some of what waits."""
         self._queued = False
-        inbox, gate, emit, call, handle = self.inbox, self._gate, self._emit, self._call, self._handle
-        jobs, left = inbox.jobs, _TURN
-        while left > 0 and self._inline:
-            if (self._barred and self._bar()) or (gate is not None and gate.wanted <= 0) or not inbox.waiting:
+        inbox, gate = self.inbox, self._gate
+        calls = 0
+        while calls < _TURN and self._inline:
+            if not inbox.waiting and not self._barred:
                 break
-            if jobs is None:
-                job = inbox.take()
-                edge, payload, count = job
-            else:
-                job = jobs.popleft()
-                edge, payload, count = job
-                inbox.waiting -= count
-            self.in_flight = count
-            self._inside = True
-            try:
-                result = call(handle, payload)
-                if type(result) is not list and result is not None and isawaitable(result):
-                    self._inside = False
-                    self._hire((job, result))
-                    break
-                if emit is not None:
-                    emit(result, bounded=False)
-                elif result is not None:
-                    self._refuse(result)
-            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the hook or the warden decides
-                self.in_flight = 0
-                self._inside = False
-                if not self._fail(job, error):
-                    return
-            else:
-                self.in_flight = 0
-                self._inside = False
-                self.handled += count
-                edge.handled(count)
-                if self.draining and not edge.level:
-                    edge.cancel()
-            left -= count
+            if (self._barred and self._bar()) or (gate is not None and gate.wanted <= 0):
+                break
+            job = inbox.take()
+            if job is None:
+                break
+            calls += 1
+            if not self._do(*job, 0):
+                return calls
         else:
             self.stir()
         if self.closing:
             self._look_for_the_end()
+        return calls or 1
+
+    def _do(self, edge: Subscription, payload: Any, count: int, depth: int) -> bool:
+        """Calls a synchronous handler once; returns whether the stage goes on."""
+        turns, outlet = self._turns, self._outlet
+        turns.depth = 0
+        self.in_flight = count
+        self._inside = True
+        try:
+            result = self._call(self._handle, payload)
+            if type(result) is not list and result is not None and isawaitable(result):
+                self._inside = False
+                self._hire(((edge, payload, count), result))
+                return True
+            if outlet is not None:
+                turns.depth = depth + 1
+                outlet.emit(result, bounded=False)
+                turns.depth = 0
+            elif result is not None:
+                self._refuse(result)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the hook or the warden decides
+            turns.depth = self.in_flight = 0
+            self._inside = False
+            return self._fail((edge, payload, count), error)
+        self.in_flight = 0
+        self._inside = False
+        self.handled += count
+        edge.handled(count)
+        if self.draining and not edge.level:
+            edge.cancel()
+        return True
 
     async def _work(self, begun: tuple[Job, Any] | None) -> None:  # noqa: C901, PLR0912 - the hot path: every call would cost
-        inbox, handle, gate, emit = self.inbox, self._handle, self._gate, self._emit
+        inbox, handle, gate, outlet = self.inbox, self._handle, self._gate, self._outlet
         new_future = asyncio.get_running_loop().create_future
         self._coming -= 1
         while len(self.tasks) <= self.limit or begun is not None:
@@ -220,8 +231,8 @@ class Workers(ABC):
                         self.stir()  # two more: so all of n workers are busy in log n steps
                         self.stir()
                     result = await result
-                if emit is not None:
-                    emit(result, bounded=False)
+                if outlet is not None:
+                    outlet.emit(result, bounded=False)
                 elif result is not None:
                     self._refuse(result)
             except (Exception, asyncio.CancelledError) as error:
@@ -245,7 +256,7 @@ class Workers(ABC):
         task = self._post.spawn(self._work(begun))
         if task is not None:
             self._coming += 1
-            self._inline = False
+            self._inline = self._short = False
             self.tasks.add(task)
             task.add_done_callback(self._reap)
             if begun is not None:
