@@ -120,15 +120,15 @@ class World:
         return [event for _, events in self.source.outlet.dispatcher.flush() for event in events]
 
 
-happenings = st.lists(
-    st.one_of(
-        st.tuples(st.just("start"), st.integers(0, 1), st.sampled_from([0, 0.1, 1.0]), st.sampled_from([0, 0, 2, 3]), st.integers(1, 8)),
-        st.tuples(st.sampled_from(["cancel", "stop"]), st.integers(0, 5)),
-        st.tuples(st.just("window"), st.integers(0, 5), st.integers(0, 9)),
-        st.tuples(st.just("sleep"), st.sampled_from([0.05, 0.5, 3.0])),
-    ),
-    max_size=20,
+starts = st.tuples(st.just("start"), st.integers(0, 1), st.sampled_from([0, 0.1, 1.0]), st.sampled_from([0, 0, 2, 3]), st.integers(1, 8))
+sleeps = st.tuples(st.just("sleep"), st.sampled_from([0.05, 0.5, 3.0]))
+others = st.one_of(
+    starts,
+    sleeps,
+    st.tuples(st.sampled_from(["cancel", "stop"]), st.integers(0, 5)),
+    st.tuples(st.just("window"), st.integers(0, 5), st.integers(0, 9)),
 )
+happenings = st.tuples(starts, st.lists(others, min_size=3, max_size=20), sleeps).map(lambda parts: [parts[0], *parts[1], parts[2]])
 scripts = st.lists(st.tuples(st.integers(0, 15), st.sampled_from([0, 0.1, 0.7])), min_size=1, max_size=3)
 
 
