@@ -55,7 +55,10 @@ class Watch:
 
 
 class Bare:
-    """What anybody would write who knows Dropbox's three calls: read, append a batch, commit it; four batches at a time."""
+    """What anybody would write who knows Dropbox's three calls: read, append a batch, commit it; four batches at a time.
+
+    The calls carry what the official client's and Archiver's carry: the hash goes with the bytes, and each file's is compared at the end.
+    """
 
     def __init__(self, session: aiohttp.ClientSession, url: str, token: str) -> None:
         self._session = session
@@ -93,15 +96,15 @@ class Bare:
             {"cursor": {"session_id": session_id, "offset": 0}, "length": len(content), "close": True}
             for session_id, content in zip(ids, contents, strict=True)
         ]
-        header = {"Dropbox-API-Arg": msgspec.json.encode({"entries": appends}).decode(), "Content-Type": "application/octet-stream"}
-        await self._post("append_batch", b"".join(contents), header)
+        body = b"".join(contents)
+        argument = msgspec.json.encode({"entries": appends, "content_hash": _content_hash(body)}).decode()
+        await self._post("append_batch", body, {"Dropbox-API-Arg": argument, "Content-Type": "application/octet-stream"})
         commits = [
             {
                 "cursor": {"session_id": session_id, "offset": len(content)},
                 "commit": {"path": f"/bare/{path.name}", "mode": "add", "autorename": False, "mute": True},
-                "content_hash": digest,
             }
-            for session_id, content, path, digest in zip(ids, contents, some, digests, strict=True)
+            for session_id, content, path in zip(ids, contents, some, strict=True)
         ]
         async with self._committing:
             reply = await self._call("finish_batch_v2", {"entries": commits})
