@@ -17,8 +17,12 @@ from genstage.errors import DefinitionError, StateError
 from genstage.pipeline import Pipeline
 from genstage.stage import Giving, Producer, Stage
 from genstage.streams import from_iterable
+from genstage.supervision import Restarts
 
 __all__ = ["Source", "Topology", "check"]
+
+NEVER = Restarts(0)
+"""What a callback raises does not reach the stages in between. What does reach them, a listener's error, comes out of the block."""
 
 Source = Producer[Any] | Iterable[Any] | AsyncIterable[Any]
 """Where messages come from: a producer that was not started, or anything that can be iterated."""
@@ -59,7 +63,7 @@ class Topology:
         start = self.pipeline.start
         for feed, batches in zip(self._feeds, self._batches, strict=True):
             batcher = feed.batching.batcher
-            start(feed, name=f"batcher {batcher.name}")
+            start(feed, name=f"batcher {batcher.name}", restarts=NEVER)
             start(
                 batches,
                 name=f"batches {batcher.name}",
@@ -67,10 +71,11 @@ class Topology:
                 workers=batcher.concurrency,
                 max_demand=batcher.concurrency,
                 min_demand=batcher.concurrency - 1,
+                restarts=NEVER,
             )
         many = self.options.processors.concurrency
-        start(self._outflow, name="gate")
-        start(self._processing, name=STAGE, subscribe_to=self._outflow, workers=many, max_demand=many, min_demand=many - 1)
+        start(self._outflow, name="gate", restarts=NEVER)
+        start(self._processing, name=STAGE, subscribe_to=self._outflow, workers=many, max_demand=many, min_demand=many - 1, restarts=NEVER)
         for source in sources:
             self._take_from(source)
 

@@ -8,6 +8,7 @@ import pytest
 
 from genstage import DefinitionError, StateError
 from genstage.broadway import Batcher, Broadway, Message, Options, Processors, RateLimit
+from genstage.broadway.events import Processed
 from genstage.testing import END, Pause, ScriptedProducer, idle, run
 
 MakeOptions = Callable[..., Options]
@@ -127,6 +128,17 @@ def test_a_source_that_fails_for_good_comes_out_of_the_block(recorder: Any, opti
 
     with pytest.raises(OSError, match="away"):
         run(lambda: recorder(a_second).run(broken(), options=options()))
+
+
+def test_an_error_of_the_listener_comes_out_of_the_block(recorder: Any, options: MakeOptions) -> None:
+    """It is no callback's failure: nothing goes on as if it had been told."""
+
+    def listener(event: Any) -> None:
+        if isinstance(event, Processed):
+            raise KeyError("listener")
+
+    with pytest.raises(KeyError, match="listener"):
+        run(lambda: recorder().run([1], options=options(listener=listener)))
 
 
 def test_a_cancelled_block_is_cancelled(recorder: Any, options: MakeOptions, endless: Any, ledger: Any) -> None:
