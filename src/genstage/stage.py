@@ -203,7 +203,7 @@ class Consumer(Taking, Generic[Event]):
 
 
 class ProducerConsumer(Taking, Giving, Generic[Event, Result]):
-    """Takes events and gives others: define ``handle_events``.
+    """Takes events and gives others: define ``handle_events`` (a list at a time) or ``handle_event`` (one at a time).
 
     It takes in nothing while nobody downstream has demand, so at most one call's results per worker are ever held.
     With one worker the order is kept.
@@ -213,7 +213,11 @@ class ProducerConsumer(Taking, Giving, Generic[Event, Result]):
     _aborted = False
 
     def handle_events(self, events: list[Event]) -> Any:
-        """The handler: returns a list of results (keyed: a mapping of lists), fewer, as many or more. Sync or async."""
+        """The handler for lists: returns a list of results (keyed: a mapping of lists), fewer, as many or more. Sync or async."""
+        raise NotImplementedError
+
+    def handle_event(self, event: Event) -> Any:
+        """The handler for one event: returns a list of its results (keyed: a mapping of lists). Sync or async."""
         raise NotImplementedError
 
     def handle_end(self) -> Any:
@@ -223,20 +227,25 @@ class ProducerConsumer(Taking, Giving, Generic[Event, Result]):
         """
 
     def _make_parts(self, post: Post) -> None:
-        if type(self).handle_events is ProducerConsumer.handle_events:
-            raise DefinitionError(f"{self.name} has no handler: define handle_events(self, events), returning events")
+        listwise = type(self).handle_events is not ProducerConsumer.handle_events
+        single = type(self).handle_event is not ProducerConsumer.handle_event
+        if listwise == single:
+            fault = "two handlers" if single else "no handler"
+            raise DefinitionError(
+                f"{self.name} has {fault}: define either handle_events(self, events) or handle_event(self, event), returning events"
+            )
         outlet = self._make_outlet(post, self._ignore_demand)
         ends = type(self).handle_end is not ProducerConsumer.handle_end
         done = (lambda: self._begin_end(post.spawn)) if ends else outlet.end
         handling = Handling(
-            self.handle_events,
+            self.handle_event if single else self.handle_events,
             outlet=outlet,
             done=done,
             failed=self.handle_failed if type(self).handle_failed is not Taking.handle_failed else None,
             informed=self._pass_on,
             timeout=post.timeout,
         )
-        self._inlet = Inlet(post, SplitInbox(), handling, self._edge_hooks("producer"))
+        self._inlet = Inlet(post, SingleInbox() if single else SplitInbox(), handling, self._edge_hooks("producer"))
         outlet.wanted = self._inlet.stir
 
     def _mark(self, message: Any) -> None:

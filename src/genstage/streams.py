@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from dataclasses import replace
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 from itertools import islice
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, Unpack
 
 from genstage.errors import DefinitionError, StateError
-from genstage.stage import Consumer, Post, Producer
+from genstage.stage import Consumer, Giving, Producer
+from genstage.subscription import Subscription, TermOptions
 
 __all__ = ["OnCancel", "Stream", "from_iterable"]
 
@@ -159,21 +159,28 @@ class Stream(Consumer[Any]):
     """
 
     def __init__(self) -> None:
+        self._split = 1
         self._batch: list[Any] | None = None
         self._taken: asyncio.Future[None] | None = None  # the handler waits for the taker
         self._news: asyncio.Future[None] | None = None  # the taker waits for the handler
         self._over = False
         self._cut = False
 
-    def attach(self, post: Post) -> None:
-        """For the pipeline: as the parent's; the taker hears of the end."""
+    def _ended(self) -> None:
+        """The taker hears of the end."""
+        self._over = True
+        _set(self._news)
+        super()._ended()
 
-        def done() -> None:
-            self._over = True
-            _set(self._news)
-            post.done()
+    def subscribe(self, to: Giving, **terms: Unpack[TermOptions]) -> Subscription:
+        """As the parent's."""
+        edge = super().subscribe(to, **terms)
+        self._split = max(self._split, edge.split)
+        return edge
 
-        super().attach(replace(post, done=done))
+    def cut(self, events: Sequence[Any]) -> int:
+        """As much as GenStage's rule lets one call take, but of all that waits: each handing over costs two trips through the loop."""
+        return min(len(events), self._split)
 
     def handle_events(self, events: list[Any]) -> asyncio.Future[None]:
         """Holds the events for the taker."""

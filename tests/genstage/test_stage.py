@@ -31,6 +31,18 @@ class TwoHanded(Consumer[int]):
         """Two."""
 
 
+class TwoHearted(ProducerConsumer[int, int]):
+    """One handler too many."""
+
+    def handle_events(self, events: list[int]) -> list[int]:
+        """One."""
+        return events
+
+    def handle_event(self, event: int) -> list[int]:
+        """Two."""
+        return [event]
+
+
 class CutSingles(Consumer[int]):
     """A cut that means nothing."""
 
@@ -47,8 +59,9 @@ class CutSingles(Consumer[int]):
     [
         (Headless, "no handler: define handle_demand"),
         (Handless, "no handler: define either handle_events.*or handle_event"),
-        (Heartless, "no handler: define handle_events"),
+        (Heartless, "no handler: define either handle_events.*or handle_event.*returning"),
         (TwoHanded, "two handlers: define either"),
+        (TwoHearted, "two handlers: define either"),
         (CutSingles, "define handle_events instead"),
     ],
 )
@@ -163,3 +176,24 @@ def test_a_handle_end_is_cut_short_at_the_deadline() -> None:
         return finished, probe.received
 
     assert run(scenario) == (False, [])
+
+
+class Twice(ProducerConsumer[int, int]):
+    """Each event twice, a second after it came."""
+
+    async def handle_event(self, event: int) -> list[int]:
+        """One event a call, several calls at once."""
+        await asyncio.sleep(1)
+        return [event, event]
+
+
+def test_a_producer_consumer_may_take_one_event_at_a_time() -> None:
+    """Its workers call the handler beside each other, whatever list the events came in."""
+
+    async def scenario() -> tuple[list[int], float]:
+        async with Pipeline() as pipeline:
+            twice = pipeline.start(Twice(), subscribe_to=pipeline.start(ScriptedProducer([1, 2, 3, 4, END])), workers=2)
+            probe = pipeline.start(Probe(), subscribe_to=twice)
+        return probe.received, asyncio.get_running_loop().time()
+
+    assert run(scenario) == ([1, 1, 2, 2, 3, 3, 4, 4], 2.0)

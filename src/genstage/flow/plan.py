@@ -42,8 +42,7 @@ class Plan:
     def call(self, function: Callable[[Any], Awaitable[Any]], concurrency: int, *, ordered: bool) -> None:
         """A stage a branch that calls an asynchronous function."""
         kind = OrderedAsyncStage if ordered else AsyncStage
-        terms: TermOptions = {"max_demand": 2 * concurrency, "min_demand": 2 * concurrency - 1}  # lists of one event
-        self._add(lambda: kind(function), terms, workers=concurrency)
+        self._add(lambda: kind(function), {"max_demand": 2 * concurrency}, workers=concurrency)  # asks when half of it is left
 
     def throttle(self, rate: float, burst: int) -> None:
         """A stage a branch that lets so many events a second pass."""

@@ -85,9 +85,9 @@ class AsyncStage(ProducerConsumer[Any, Any]):
     def __init__(self, function: Callable[[Any], Awaitable[Any]]) -> None:
         self._function = function
 
-    async def handle_events(self, events: list[Any]) -> list[Any]:
-        """The result of each; the terms of the subscription make it one."""
-        return [await self._function(event) for event in events]
+    async def handle_event(self, event: Any) -> list[Any]:
+        """The result."""
+        return [await self._function(event)]
 
 
 class OrderedAsyncStage(ProducerConsumer[Any, Any]):
@@ -101,17 +101,17 @@ class OrderedAsyncStage(ProducerConsumer[Any, Any]):
         self._function = function
         self._last_turn: asyncio.Future[None] | None = None
 
-    def handle_events(self, events: list[Any]) -> Awaitable[list[Any]]:
-        """The results, when it is their turn. The turn is taken at the call: calls are made in the events' order."""
+    def handle_event(self, event: Any) -> Awaitable[list[Any]]:
+        """The result, when it is its turn. The turn is taken at the call: calls are made in the events' order."""
         before, self._last_turn = self._last_turn, asyncio.get_running_loop().create_future()
-        return self._in_turn(events, before, self._last_turn)
+        return self._in_turn(event, before, self._last_turn)
 
-    async def _in_turn(self, events: list[Any], before: asyncio.Future[None] | None, turn: asyncio.Future[None]) -> list[Any]:
-        results = [await self._function(event) for event in events]
+    async def _in_turn(self, event: Any, before: asyncio.Future[None] | None, turn: asyncio.Future[None]) -> list[Any]:
+        result = await self._function(event)
         if before is not None and not before.done():
             await before
-        turn.set_result(None)  # whoever waits for it goes on only after these results were given out
-        return results
+        turn.set_result(None)  # whoever waits for it goes on only after this result was given out
+        return [result]
 
 
 class ThrottleStage(ProducerConsumer[Any, Any]):

@@ -122,7 +122,7 @@ async def called(stage: AsyncStage | OrderedAsyncStage, count: int, workers: int
     """What comes out of a stage that calls, and when the last came."""
     async with Pipeline() as pipeline:
         producer = pipeline.start(ScriptedProducer([*range(count), END]))
-        pipeline.start(stage, subscribe_to=producer, workers=workers, max_demand=2 * workers, min_demand=2 * workers - 1)
+        pipeline.start(stage, subscribe_to=producer, workers=workers, max_demand=2 * workers)
         probe = pipeline.start(Probe(), subscribe_to=stage)
     return probe.received, asyncio.get_running_loop().time()
 
