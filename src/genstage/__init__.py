@@ -15,9 +15,9 @@ Layout, from the arithmetic outwards:
     inbox           how waiting events are cut into handler calls (pure)
     outlet, feed    the giving side of a stage, and the loop that calls ``handle_demand``
     turns           whose turn it is: synchronous work without tasks
-    workers, inlet  n long-lived workers; the taking side of a stage
+    handling, workers, inlet   n long-lived workers; the taking side of a stage
     desk, life      calls, casts and markers; the hooks ``start`` and ``stop``
-    ends            what stages are made of
+    root, ends      what stages are made of
     stage           Producer, ProducerConsumer, Consumer: what a user subclasses
     stats           a look at a running pipeline
     streams         from and to iterables

@@ -39,8 +39,25 @@ class Feed:
         poll_interval: In seconds; None: time alone never calls again.
     """
 
-    outlet: Outlet
-    """Where events go; set before `release`."""
+    __slots__ = (
+        "_call",
+        "_handle",
+        "_inline",
+        "_poll_interval",
+        "_post",
+        "_queued",
+        "_quiet",
+        "_reasons",
+        "_sleeper",
+        "_stirred",
+        "_task",
+        "_timer",
+        "_turns",
+        "busy",
+        "outlet",
+    )
+
+    outlet: Outlet  # where events go; set before `release`
 
     def __init__(self, post: Post, handle: Callable[[Any], Any], poll_interval: float | None) -> None:
         self.busy = False

@@ -20,13 +20,11 @@ Job = tuple[Subscription, Any, int]
 class Inbox(ABC):
     """Deliveries in the order of their arrival. A handler call never mixes subscriptions."""
 
-    __slots__ = ("jobs", "waiting")
+    __slots__ = ("waiting",)
 
     def __init__(self) -> None:
         self.waiting = 0
         """How many events wait."""
-        self.jobs: deque[Job] | None = None
-        """The calls in their order, where they are known beforehand; whoever takes one out lowers ``waiting``."""
 
     @abstractmethod
     def put(self, edge: Subscription, events: list[Any]) -> None:
@@ -48,13 +46,11 @@ class Inbox(ABC):
 class _Jobs(Inbox):
     """Cuts what arrives at once, so that taking a job is taking it."""
 
-    __slots__ = ()
-
-    jobs: deque[Job]
+    __slots__ = ("jobs",)
 
     def __init__(self) -> None:
         super().__init__()
-        self.jobs = deque()
+        self.jobs: deque[Job] | None = None
 
     def take(self) -> Job | None:
         """The next job."""
@@ -65,10 +61,14 @@ class _Jobs(Inbox):
         return job
 
     def _keep(self, which: Callable[[Subscription], bool] | None) -> None:
-        """Keeps the others; in place, since somebody may be at it."""
-        stay = [job for job in self.jobs if which is not None and not which(job[0])]
-        self.jobs.clear()
-        self.jobs.extend(stay)
+        """Keeps the others."""
+        self.jobs = deque(job for job in self.jobs or () if which is not None and not which(job[0]))
+
+    def _queue(self) -> deque[Job]:
+        """The jobs, made when there are some: a hundred thousand idle lanes need no empty queues."""
+        if self.jobs is None:
+            self.jobs = deque()
+        return self.jobs
 
 
 class SingleInbox(_Jobs):
@@ -79,18 +79,18 @@ class SingleInbox(_Jobs):
     def put(self, edge: Subscription, events: list[Any]) -> None:
         """Appends a delivery, a job an event."""
         self.waiting += len(events)
-        self.jobs.extend(zip(repeat(edge), events, repeat(1)))
+        self._queue().extend(zip(repeat(edge), events, repeat(1)))
 
     def put_first(self, edge: Subscription, events: list[Any]) -> None:
         """Puts events back, a job an event."""
         self.waiting += len(events)
-        self.jobs.extendleft(zip(repeat(edge), reversed(events), repeat(1)))
+        self._queue().extendleft(zip(repeat(edge), reversed(events), repeat(1)))
 
     def clear(self, which: Callable[[Subscription], bool] | None = None) -> list[Any]:
         """Takes events out."""
-        gone = [event for edge, event, _ in self.jobs if which is None or which(edge)]
+        gone = [event for edge, event, _ in self._queue() if which is None or which(edge)]
         self._keep(which)
-        self.waiting = len(self.jobs)
+        self.waiting -= len(gone)
         return gone
 
 
@@ -109,22 +109,22 @@ class SplitInbox(_Jobs):
         # The window may have been set to 0 after the events were asked for; they are handled all the same.
         split = edge.split
         if count <= split or edge.manual or not split:
-            self.jobs.append((edge, events, count))
+            self._queue().append((edge, events, count))
         else:
             for start in range(0, count, split):
                 piece = events[start : start + split]
-                self.jobs.append((edge, piece, len(piece)))
+                self._queue().append((edge, piece, len(piece)))
 
     def put_first(self, edge: Subscription, events: list[Any]) -> None:
         """Puts events back."""
         self.waiting += len(events)
         split = edge.split or len(events)
         pieces = [events[start : start + split] for start in range(0, len(events), split)]
-        self.jobs.extendleft((edge, piece, len(piece)) for piece in reversed(pieces))
+        self._queue().extendleft((edge, piece, len(piece)) for piece in reversed(pieces))
 
     def clear(self, which: Callable[[Subscription], bool] | None = None) -> list[Any]:
         """Takes events out."""
-        gone = [event for edge, events, _ in self.jobs if which is None or which(edge) for event in events]
+        gone = [event for edge, events, _ in self._queue() if which is None or which(edge) for event in events]
         self._keep(which)
         self.waiting -= len(gone)
         return gone

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from genstage.handling import Handling
 from genstage.inbox import Inbox
 from genstage.outlet import Outlet
 from genstage.post import Post
 from genstage.subscription import Subscription
 from genstage.terms import Terms
-from genstage.workers import DEPTH, Handling, Workers
+from genstage.workers import DEPTH, Workers
 
 __all__ = ["Inlet", "InletHooks"]
 
@@ -21,6 +22,8 @@ InletHooks = tuple[Callable[[Subscription], None] | None, Callable[[Subscription
 
 class Inlet(Workers):
     """The taking side of one stage."""
+
+    __slots__ = ("_cancelled", "_done", "_gone", "_lone_ends", "_permanent", "_subscribed", "edges")
 
     def __init__(self, post: Post, inbox: Inbox, handling: Handling, hooks: InletHooks = (None, None)) -> None:
         super().__init__(post, inbox, handling)
@@ -57,7 +60,7 @@ class Inlet(Workers):
         depth = turns.depth
         if depth and self._short and not self._inside and not self._barred and not self.inbox.waiting and depth < DEPTH:
             count, gate = len(events), self._gate
-            if (count <= edge.split or edge.manual) and not self.closing and (gate is None or gate.wanted > 0):
+            if (count <= edge.split or edge.manual) and (gate is None or gate.wanted > 0):
                 self._do(edge, events, count, depth)
                 turns.depth = depth
                 if self.closing:

@@ -45,12 +45,14 @@ class Life:
 
     Args:
         stage: Its parts are held when it is made, and released when ``start`` has ended.
-        post: Its ``done`` is called when ``stop`` has ended.
+        post: The stage's.
+        done: Called when ``stop`` has ended.
     """
 
-    def __init__(self, stage: Living, post: Post) -> None:
+    def __init__(self, stage: Living, post: Post, done: Callable[[], None]) -> None:
         self._stage = stage
         self._post = post
+        self._done = done
         self._over = False
         self._error: BaseException | None = None
         self._news: asyncio.Future[None] | None = None
@@ -95,7 +97,7 @@ class Life:
                     await self._lived()
                     await _ended(lambda: self._stage.stop(self._error))
         finally:
-            self._post.done()
+            self._done()
 
     async def _started(self) -> bool:
         try:

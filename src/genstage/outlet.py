@@ -43,6 +43,21 @@ class OutletHooks:
 class Outlet:
     """The giving side of one stage."""
 
+    __slots__ = (
+        "_done",
+        "_held",
+        "_hooks",
+        "_marks",
+        "_served",
+        "discarded",
+        "dispatcher",
+        "edges",
+        "emitted",
+        "ended",
+        "name",
+        "wanted",
+    )
+
     def __init__(self, name: str, dispatcher: Dispatcher, hooks: OutletHooks) -> None:
         self.name = name
         self.dispatcher = dispatcher

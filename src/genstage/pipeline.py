@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar, Unpack
 
 from genstage.clock import Clock, SystemClock
 from genstage.errors import HandlerCancelledError, StateError, SubscriptionError
-from genstage.post import Post, Spawn, Watching
+from genstage.post import Post, Watching
 from genstage.stage import Demand, Giving, Producer, Stage, Taking
 from genstage.stats import Stats, diagram_of, stats_of, totals_of
 from genstage.streams import Stream
@@ -138,7 +138,7 @@ class Pipeline:
                     stage.subscribe(producer, **terms)
         except (StateError, SubscriptionError):
             stage.halt()
-            self._forget(stage)
+            self.forget(stage)
             raise
         if isinstance(stage, Producer) and self._demand == "accumulate":
             stage.accumulate_by_default()
@@ -262,38 +262,26 @@ class Pipeline:
             asyncio.get_running_loop().call_soon(stage.drain if self._draining else stage.end_when_alone)
 
     def _post_for(self, stage: Stage, name: str | None, timeout: float | None, restarts: Restarts) -> Post:
-        context = contextvars.copy_context()
         name = name or self._name_for(stage)
-        warden = Warden(restarts, asyncio.get_running_loop().time, self._give_up)
-        return Post(
-            name=name,
-            spawn=self._spawner(stage, context),
-            done=lambda: self._forget(stage),
-            turns=self._turns,
-            context=context,
-            warden=warden,
-            timeout=timeout,
-            watch=None if self._listener is None else self._watch_for(name, warden, self._listener),
-        )
+        warden = Warden(restarts, self)
+        watch = None if self._listener is None else self._watch_for(name, warden, self._listener)
+        return Post(name, self, self._turns, contextvars.copy_context(), warden, timeout, watch)
 
     def _watch_for(self, name: str, warden: Warden, listener: Callable[[Any], None]) -> Watching:
         from genstage.watch import Watch  # noqa: PLC0415 - most pipelines have no listener, and loading all the events takes its time
 
         watch = Watch(name, listener, self._clock.time)
-        warden.restarted.append(lambda error: watch.restarted(error, warden.restarts))
+        warden.on_restart(lambda error: watch.restarted(error, warden.restarts))
         return watch
 
-    def _spawner(self, stage: Stage, context: contextvars.Context) -> Spawn:
-
-        def spawn(work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
-            if self._broken:
-                work.close()
-                return None
-            task = self._group.create_task(self._supervised(stage, work), name=stage.name, context=context.copy())
-            task.add_done_callback(lambda _: work.close())  # in case it was cancelled before it began
-            return task
-
-        return spawn
+    def spawn(self, post: Post, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+        """For stages: makes a supervised task."""
+        if self._broken:
+            work.close()
+            return None
+        task = self._group.create_task(self._supervised(post.name, work), name=post.name, context=post.context.copy())
+        task.add_done_callback(lambda _: work.close())  # in case it was cancelled before it began
+        return task
 
     def _name_for(self, stage: Stage) -> str:
         kind = type(stage).__name__
@@ -312,7 +300,8 @@ class Pipeline:
         for stage in list(self._stages):
             stage.end_when_alone()
 
-    def _forget(self, stage: Stage) -> None:
+    def forget(self, stage: Stage) -> None:
+        """For stages: one has ended."""
         post = self._stages.pop(stage, None)
         if post is not None and post.watch is not None:
             post.watch.ended(*totals_of(stage))
@@ -334,9 +323,9 @@ class Pipeline:
         """Nothing runs any more: whoever still waits in `stop` or `drain` need not."""
         for stage in list(self._stages):
             stage.abort()
-            self._forget(stage)
+            self.forget(stage)
 
-    async def _supervised(self, stage: Stage, work: Coroutine[Any, Any, None]) -> None:
+    async def _supervised(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """Runs a stage's work, and lets no failure pass for a cancellation.
 
         A task group takes a task that ended by `asyncio.CancelledError` for one that was cancelled. If nobody cancelled it, a handler
@@ -350,7 +339,7 @@ class Pipeline:
                 raise
             self._break_off()
             raise HandlerCancelledError(
-                f"a handler of {stage.name} ended by a CancelledError although nobody cancelled it: it awaited something that was "
+                f"a handler of {name} ended by a CancelledError although nobody cancelled it: it awaited something that was "
                 "cancelled elsewhere; catch that where you await it"
             ) from stray
         except BaseException:
@@ -362,8 +351,8 @@ class Pipeline:
         self._broken = True
         self._turns.stop()
 
-    def _give_up(self, error: BaseException) -> None:
-        """Something failed outside of any task: it surfaces as if it had failed in one."""
+    def give_up(self, error: BaseException) -> None:
+        """For stages: something failed outside of any task; it surfaces as if it had failed in one."""
         self._break_off()
         if self._open:
             self._group.create_task(_fail(error))

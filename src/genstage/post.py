@@ -14,10 +14,7 @@ from genstage.supervision import Warden
 from genstage.terms import Terms
 from genstage.turns import Turns
 
-__all__ = ["Load", "Post", "Spawn", "Watching"]
-
-Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None] | None"]
-"""Makes a supervised task of a coroutine; None when the pipeline is breaking off and nothing new may begin."""
+__all__ = ["House", "Load", "Post", "Watching"]
 
 
 class Load(Protocol):
@@ -74,14 +71,25 @@ class Watching(Protocol):
         ...
 
 
+class House(Protocol):
+    """The pipeline, as its stages see it."""
+
+    def spawn(self, post: Post, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+        """Makes a supervised task."""
+        ...
+
+    def forget(self, stage: Any) -> None:
+        """A stage has ended."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Post:
     """What a stage gets from its pipeline when it starts.
 
     Attributes:
         name: Unique within the pipeline.
-        spawn: Makes supervised tasks.
-        done: To be called once, when the stage has ended.
+        house: The pipeline.
         turns: Where synchronous work waits for its turn.
         context: In which synchronous handlers run; that of whoever started the stage.
         warden: Decides whether a failure is the end.
@@ -90,10 +98,13 @@ class Post:
     """
 
     name: str
-    spawn: Spawn
-    done: Callable[[], None]
+    house: House
     turns: Turns
     context: contextvars.Context
     warden: Warden
     timeout: float | None = None
     watch: Watching | None = None
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+        """Makes a supervised task of a coroutine; None when the pipeline is breaking off and nothing new may begin."""
+        return self.house.spawn(self, work)

@@ -12,13 +12,14 @@ from inspect import isawaitable
 from typing import Any, Generic, Literal, TypeVar
 
 from genstage.dispatchers import Dispatcher
-from genstage.ends import Giving, Stage, Taking
+from genstage.ends import Giving, Taking
 from genstage.errors import DefinitionError, StateError
 from genstage.feed import ACCUMULATES, STARTS, Feed
+from genstage.handling import Handling
 from genstage.inbox import CutInbox, Inbox, SingleInbox, SplitInbox
 from genstage.inlet import Inlet
-from genstage.post import Post, Spawn
-from genstage.workers import Handling
+from genstage.post import Post
+from genstage.root import Stage
 
 __all__ = ["Consumer", "Demand", "Giving", "Post", "Producer", "ProducerConsumer", "Stage", "Taking"]
 
@@ -191,15 +192,19 @@ class Consumer(Taking, Generic[Event]):
         handling = Handling(
             handle,
             outlet=None,
-            done=post.done,
+            done=self._parts_ended,
             failed=self.handle_failed if kind.handle_failed is not Taking.handle_failed else None,
-            informed=lambda message, after: self._letters.put(self.handle_info, message, after=after),
+            informed=self._reached,
             timeout=post.timeout,
         )
         self._inlet = Inlet(post, inbox, handling, self._edge_hooks("producer"))
 
     def _mark(self, message: Any) -> None:
         self.inlet.mark(message)
+
+    def _reached(self, message: Any, after: Callable[[], None]) -> None:
+        """A marker's turn has come."""
+        self._letters.put(self.handle_info, message, after=after)
 
 
 class ProducerConsumer(Taking, Giving, Generic[Event, Result]):
@@ -236,7 +241,7 @@ class ProducerConsumer(Taking, Giving, Generic[Event, Result]):
             )
         outlet = self._make_outlet(post, self._ignore_demand)
         ends = type(self).handle_end is not ProducerConsumer.handle_end
-        done = (lambda: self._begin_end(post.spawn)) if ends else outlet.end
+        done = (lambda: self._begin_end(post)) if ends else outlet.end
         handling = Handling(
             self.handle_event if single else self.handle_events,
             outlet=outlet,
@@ -284,9 +289,9 @@ class ProducerConsumer(Taking, Giving, Generic[Event, Result]):
         if self.inlet.draining:
             self.inlet.halt()
 
-    def _begin_end(self, spawn: Spawn) -> None:
+    def _begin_end(self, post: Post) -> None:
         """Gives the last results in a task of the stage's own, so that a failure comes out of the pipeline."""
-        self._last = None if self._aborted else spawn(self._give_the_last())
+        self._last = None if self._aborted else post.spawn(self._give_the_last())
         if self._last is None:
             self.outlet.end()
         else:

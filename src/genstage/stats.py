@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
-from genstage.ends import Giving, Stage, Taking
+from genstage.ends import Giving, Taking
 from genstage.post import Post
+from genstage.root import Stage
 from genstage.subscription import Subscription
 
 __all__ = ["EdgeStats", "StageStats", "Stats", "diagram_of", "stats_of", "totals_of"]

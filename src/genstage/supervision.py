@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 from genstage.errors import DefinitionError
 
-__all__ = ["NO_RESTARTS", "Backoff", "Restarts", "Warden", "is_cancelled"]
+__all__ = ["NO_RESTARTS", "Backoff", "Office", "Restarts", "Warden", "is_cancelled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,30 +69,40 @@ class Backoff:
         return min(self.most, full) * (1 - self.jitter * chance)
 
 
+class Office(Protocol):
+    """Who ends a pipeline."""
+
+    def give_up(self, error: BaseException) -> None:
+        """A stage has failed for good: the pipeline stops with this exception."""
+        ...
+
+
 @dataclass(slots=True)
 class Warden:
     """Decides for one stage whether a failure is the end.
 
     Attributes:
         limits: How often it may fail and go on.
-        time: Seconds of the event loop.
-        give_up: Called with the exception when it may not: stops the pipeline.
-        restarted: Called with the exception when it goes on.
+        office: Stops the pipeline if it may not.
         restarts: How often it went on, since it was started.
     """
 
     limits: Restarts
-    time: Callable[[], float]
-    give_up: Callable[[BaseException], None]
-    restarted: list[Callable[[BaseException], None]] = field(default_factory=list)
+    office: Office
     restarts: int = 0
+    _listeners: tuple[Callable[[BaseException], None], ...] = ()
     _recent: deque[float] | None = None
+
+    def on_restart(self, tell: Callable[[BaseException], None]) -> None:
+        """Is called with each exception after which the stage goes on."""
+        if self.limits.max_restarts:
+            self._listeners = (*self._listeners, tell)
 
     def survives(self, error: BaseException) -> bool:
         """Whether the stage goes on after this failure; if so, everybody concerned has been told."""
         if not self.limits.max_restarts or not isinstance(error, (Exception, asyncio.CancelledError)):
             return False
-        now = self.time()
+        now = asyncio.get_running_loop().time()
         recent = self._recent = deque() if self._recent is None else self._recent
         while recent and now - recent[0] > self.limits.max_seconds:
             recent.popleft()
@@ -100,7 +110,7 @@ class Warden:
             return False
         recent.append(now)
         self.restarts += 1
-        for tell in self.restarted:
+        for tell in self._listeners:
             tell(error)
         return True
 
@@ -108,7 +118,7 @@ class Warden:
         """As `survives`; if the stage may not go on, the pipeline stops with the exception."""
         if self.survives(error):
             return True
-        self.give_up(error)
+        self.office.give_up(error)
         return False
 
 

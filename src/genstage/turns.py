@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 __all__ = ["Part", "Turns"]
 
 _BUDGET: Final = 256
 """Handler calls, about, before others on the event loop get their turn. The price is one trip through the loop, some 2 µs."""
+
+_NOBODY: Final[deque[Any]] = deque(maxlen=0)
+"""Nobody waits, in any of many idle pipelines."""
 
 
 class Part(Protocol):
@@ -30,7 +33,7 @@ class Turns:
     __slots__ = ("_loop", "_stopped", "depth", "ready", "running")
 
     def __init__(self) -> None:
-        self.ready: deque[Part] = deque()
+        self.ready: deque[Part] = _NOBODY
         """Who waits for a turn. While ``running``, appending here is as good as `put`."""
         self.running = False
         """Whether turns are being given; False from the moment at which the pipeline breaks off."""
@@ -43,6 +46,8 @@ class Turns:
         """Gives a part a turn, soon. Whoever puts sees to it that a part waits for one turn at a time."""
         if self._stopped:
             return
+        if self.ready is _NOBODY:
+            self.ready = deque()
         self.ready.append(part)
         if not self.running:
             self.running = True
@@ -62,6 +67,7 @@ class Turns:
         while left > 0:
             if not ready:
                 self.running = False
+                self.ready = _NOBODY
                 return
             left -= next_part().turn()
         if self._loop is not None:

@@ -5,21 +5,19 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
 from inspect import isawaitable, iscoroutine, iscoroutinefunction
 from types import CoroutineType
 from typing import Any, Final, NoReturn
 
 from genstage.dispatchers import Dispatcher
 from genstage.errors import AnswerError
+from genstage.handling import Handling, limited
 from genstage.inbox import Inbox, Job, SingleInbox, SplitInbox
-from genstage.outlet import Outlet
 from genstage.post import Post
 from genstage.subscription import Subscription
 from genstage.supervision import is_cancelled
 
-__all__ = ["DEPTH", "Handling", "Workers"]
+__all__ = ["DEPTH", "Workers"]
 
 _TURN: Final = 32
 """Calls after which a synchronous handler's turn ends."""
@@ -27,27 +25,8 @@ DEPTH: Final = 16
 """So many stages hand on to one another within one stack; the next one's work is queued."""
 
 
-@dataclass(frozen=True, slots=True)
-class Handling:
-    """What a stage does with events.
-
-    Attributes:
-        handle: The stage's handler: gets an event or a list; may return an awaitable.
-        outlet: For producer-consumers: where results go, before demand returns; nothing is begun before somebody wants results.
-            None for consumers, which have no results.
-        done: Called once, when the stage has finished what it had to and all its workers have gone.
-        failed: Hook: gets the events of a failed call and the exception; if it returns, the failure is dealt with. None: there is none.
-        informed: Gets markers, when everything that was delivered before them has been handled, and a function to call when what comes
-            after them may begin.
-        timeout: Seconds that one call may take; None: any time.
-    """
-
-    handle: Callable[[Any], Any]
-    outlet: Outlet | None
-    done: Callable[[], None]
-    failed: Callable[[list[Any], Exception], Any] | None = None
-    informed: Callable[[Any, Callable[[], None]], None] | None = None
-    timeout: float | None = None
+_NOBODY: Final[set[asyncio.Task[None]]] = set()
+"""The workers of all stages that never had any; a hundred thousand idle lanes need no empty sets of their own."""
 
 
 class Workers(ABC):
@@ -60,6 +39,36 @@ class Workers(ABC):
     worker awaits it and the stage has workers from then on.
     """
 
+    __slots__ = (
+        "_barred",
+        "_call",
+        "_coming",
+        "_gate",
+        "_handle",
+        "_handling",
+        "_held",
+        "_idle",
+        "_inline",
+        "_inside",
+        "_marked",
+        "_marks",
+        "_outlet",
+        "_post",
+        "_queued",
+        "_quiet",
+        "_short",
+        "_turns",
+        "closing",
+        "draining",
+        "failed",
+        "handled",
+        "in_flight",
+        "inbox",
+        "limit",
+        "name",
+        "tasks",
+    )
+
     def __init__(self, post: Post, inbox: Inbox, handling: Handling) -> None:
         self.name = post.name
         self.inbox = inbox
@@ -70,12 +79,12 @@ class Workers(ABC):
         """Events whose handler has ended well."""
         self.failed = 0
         """Events whose handler has failed, and which were not given back."""
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.tasks: set[asyncio.Task[None]] = _NOBODY
         self.closing = False
         self.draining = False
         self._post = post
         self._handling = handling
-        self._handle = handling.handle if handling.timeout is None else self._limited
+        self._handle = handling.handle if handling.timeout is None else limited(post.name, handling.handle, handling.timeout)
         if post.watch is not None:
             self._handle = post.watch.handling(self, self._handle, single=isinstance(inbox, SingleInbox))
         self._outlet = handling.outlet
@@ -257,6 +266,8 @@ class Workers(ABC):
         if task is not None:
             self._coming += 1
             self._inline = self._short = False
+            if self.tasks is _NOBODY:
+                self.tasks = set()
             self.tasks.add(task)
             task.add_done_callback(self._reap)
             if begun is not None:
@@ -296,18 +307,6 @@ class Workers(ABC):
     def _unmark(self) -> None:
         self._marked = False
         self.stir()
-
-    async def _limited(self, payload: Any) -> Any:
-        """The handler with its time limit."""
-        limit = asyncio.timeout(self._handling.timeout)
-        try:
-            async with limit:
-                result = self._handling.handle(payload)
-                return await result if isawaitable(result) else result
-        except TimeoutError as error:
-            if limit.expired():
-                raise TimeoutError(f"a handler of {self.name} took longer than its {self._handling.timeout} seconds") from error
-            raise
 
     def _fail(self, job: Job, error: Exception | asyncio.CancelledError) -> bool:
         """A synchronous handler has failed; says whether the stage goes on."""
@@ -353,9 +352,8 @@ class Workers(ABC):
         for each in self._returning():
             back.setdefault(each, []).extend(self.inbox.clear(lambda other, mine=each: other is mine))  # type: ignore[misc]  # mypy cannot type defaults of lambdas
         for each, events in back.items():
-            if events:
-                if not each.give_back(events):
-                    self.inbox.put_first(each, events)
+            if events and not each.give_back(events):
+                self.inbox.put_first(each, events)
         self._clamp_marks()
         self.stir()
 

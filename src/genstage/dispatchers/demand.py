@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from genstage.demand import DemandLedger
 from genstage.dispatchers.fair import FairLedger
@@ -13,6 +13,11 @@ from genstage.errors import ExcessError, SubscriptionError
 from genstage.subscription import Subscription
 
 __all__ = ["DemandDispatcher"]
+
+_NOTHING: Final[deque[Any]] = deque(maxlen=0)
+"""The buffer of all dispatchers that have never held anything; a hundred thousand idle ones need no empty buffers of their own."""
+_UNUSED: Final[DemandLedger[Subscription]] = DemandLedger()
+"""The ledger of all dispatchers that have never had two consumers at once."""
 
 
 class DemandDispatcher(Dispatcher):
@@ -35,10 +40,10 @@ class DemandDispatcher(Dispatcher):
         self.buffer_size = buffer_size
         self.fair = fair
         self.shuffle = shuffle
-        self._ledger: DemandLedger[Subscription] | FairLedger[Subscription] = FairLedger() if fair else DemandLedger()
+        self._ledger: DemandLedger[Subscription] | FairLedger[Subscription] = _UNUSED
         self._lone: Subscription | None = None  # the only consumer; then its demand is all that is wanted, and the ledger is not kept
         self._first: dict[Subscription, None] | None = None if shuffle is None else {}  # until the first dispatch
-        self._buffer: deque[Any] = deque()
+        self._buffer: deque[Any] = _NOTHING
         self._told = 0
 
     def fresh(self) -> DemandDispatcher:
@@ -53,6 +58,8 @@ class DemandDispatcher(Dispatcher):
             self._lone = edge
         else:
             if lone is not None:
+                if self._ledger is _UNUSED:
+                    self._ledger = FairLedger() if self.fair else DemandLedger()
                 self._lone = None
                 self._enter(lone)
             self._ledger.add(edge)
@@ -131,10 +138,16 @@ class DemandDispatcher(Dispatcher):
                 f"handle_demand returned {length} events where {told} were asked for, and the buffer of {self.buffer_size} "
                 f"holds {len(self._buffer)}; return at most what is asked, or give DemandDispatcher a greater buffer_size"
             )
-        self._buffer.extend(events[wanted:])
+        self._stock().extend(events[wanted:])
         self.direct = None
         self.wanted = 0
         return length, self._split(events[:wanted]) if wanted else [], []
+
+    def _stock(self) -> deque[Any]:
+        """The buffer, made when something is to be held."""
+        if self._buffer is _NOTHING:
+            self._buffer = deque()
+        return self._buffer
 
     def _look(self) -> None:
         """Whether there is a short cut now."""
@@ -169,7 +182,7 @@ class DemandDispatcher(Dispatcher):
 
     def restore(self, edge: Subscription, events: list[Any]) -> Deliveries:  # noqa: ARG002 - the buffer belongs to all
         """Puts events in front of the buffer; whoever has demand gets them."""
-        self._buffer.extendleft(reversed(events))
+        self._stock().extendleft(reversed(events))
         return self._serve()
 
     def excess(self, answer: Any) -> int:
