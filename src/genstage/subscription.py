@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Hashable
 from typing import Any, Literal, Protocol
 
@@ -278,10 +277,12 @@ class Subscription:
             self.over = True
             self._downstream.lost(self)
             return
+        from random import random  # noqa: PLC0415 - seldom needed, and slow to load
+
         loop = asyncio.get_running_loop()
         if loop.time() - self._opened > backoff.most:
             self._attempt = 0
-        delay = backoff.delay(self._attempt, random.random())  # noqa: S311 - spreads tries, guards nothing
+        delay = backoff.delay(self._attempt, random())  # noqa: S311 - spreads tries, guards nothing
         self._attempt += 1
         self.outstanding = owed
         self._upstream = _Gap(self._upstream, loop.call_later(delay, self._close_gap))

@@ -77,36 +77,38 @@ class Office(Protocol):
         ...
 
 
-@dataclass(slots=True)
 class Warden:
     """Decides for one stage whether a failure is the end.
 
-    Attributes:
+    Args:
         limits: How often it may fail and go on.
         office: Stops the pipeline if it may not.
-        restarts: How often it went on, since it was started.
     """
 
-    limits: Restarts
-    office: Office
-    restarts: int = 0
-    _listeners: tuple[Callable[[BaseException], None], ...] = ()
-    _recent: deque[float] | None = None
+    __slots__ = ("_limits", "_listeners", "_office", "_recent", "restarts")
+
+    def __init__(self, limits: Restarts, office: Office) -> None:
+        self.restarts = 0
+        """How often it went on, since it was started."""
+        self._limits = limits
+        self._office = office
+        self._listeners: tuple[Callable[[BaseException], None], ...] = ()
+        self._recent: deque[float] | None = None
 
     def on_restart(self, tell: Callable[[BaseException], None]) -> None:
         """Is called with each exception after which the stage goes on."""
-        if self.limits.max_restarts:
+        if self._limits.max_restarts:
             self._listeners = (*self._listeners, tell)
 
     def survives(self, error: BaseException) -> bool:
         """Whether the stage goes on after this failure; if so, everybody concerned has been told."""
-        if not self.limits.max_restarts or not isinstance(error, (Exception, asyncio.CancelledError)):
+        if not self._limits.max_restarts or not isinstance(error, (Exception, asyncio.CancelledError)):
             return False
         now = asyncio.get_running_loop().time()
         recent = self._recent = deque() if self._recent is None else self._recent
-        while recent and now - recent[0] > self.limits.max_seconds:
+        while recent and now - recent[0] > self._limits.max_seconds:
             recent.popleft()
-        if len(recent) >= self.limits.max_restarts:
+        if len(recent) >= self._limits.max_restarts:
             return False
         recent.append(now)
         self.restarts += 1
@@ -118,7 +120,7 @@ class Warden:
         """As `survives`; if the stage may not go on, the pipeline stops with the exception."""
         if self.survives(error):
             return True
-        self.office.give_up(error)
+        self._office.give_up(error)
         return False
 
 
