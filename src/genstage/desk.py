@@ -98,10 +98,13 @@ class Desk:
                 self._settle(letter, error=error)
                 continue
             if isawaitable(answer):
-                self._task = self._post.spawn(self._await(answer, letter))
+                self._task = self._post.spawn(self._await(answer, letter), answer)
                 if self._task is not None:
                     return calls
-            self._settle(letter, answer)
+                if reply is not None:
+                    reply.cancel()  # the pipeline breaks off
+            else:
+                self._settle(letter, answer)
         self._busy = False
         return calls
 

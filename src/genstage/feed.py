@@ -183,7 +183,7 @@ class Feed:
         Args:
             answer: What the handler has returned and is still to be awaited, if anything.
         """
-        self._task = self._post.spawn(self._run(answer))
+        self._task = self._post.spawn(self._run(answer), answer)
         if self._task is not None:
             self._task.add_done_callback(lambda _: self._end())
 

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass
+from inspect import iscoroutine
 from typing import Any, Protocol
 
 from genstage.outlet import Outlet
@@ -105,6 +106,17 @@ class Post:
     timeout: float | None = None
     watch: Watching | None = None
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
-        """Makes a supervised task of a coroutine; None when the pipeline is breaking off and nothing new may begin."""
-        return self.house.spawn(self, work)
+    def spawn(self, work: Coroutine[Any, Any, None], begun: Any = None) -> asyncio.Task[None] | None:
+        """Makes a supervised task of a coroutine; None when the pipeline is breaking off and nothing new may begin.
+
+        Args:
+            work: The coroutine.
+            begun: What it is going to await, if a handler has returned that already: it is closed if it comes to nothing.
+        """
+        task = self.house.spawn(self, work)
+        if iscoroutine(begun):
+            if task is None:
+                begun.close()
+            else:
+                task.add_done_callback(lambda _: begun.close())
+        return task

@@ -25,6 +25,7 @@ class Stage(ABC):
     _post: Post | None = None
     _life: Life | None = None
     _desk: Desk | None = None
+    _on_hold = False
 
     @property
     def name(self) -> str:
@@ -162,12 +163,14 @@ class Stage(ABC):
     @abstractmethod
     def hold_parts(self) -> None:
         """For the toolkit: begin nothing."""
+        self._on_hold = True
         if self._desk is not None:
             self._desk.hold()
 
     @abstractmethod
     def release_parts(self) -> None:
         """For the toolkit: go on."""
+        self._on_hold = False
         if self._desk is not None:
             self._desk.release()
 
@@ -213,6 +216,8 @@ class Stage(ABC):
             if self._post is None:
                 raise StateError(f"{self.name} has not been started; start it with pipeline.start() first")
             self._desk = Desk(self._post)
+            if self._on_hold:
+                self._desk.hold()
         return self._desk
 
     def _overrides(self, hook: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
-from inspect import isawaitable, iscoroutine, iscoroutinefunction
+from inspect import isawaitable, iscoroutinefunction
 from types import CoroutineType
 from typing import Any, Final, NoReturn
 
@@ -262,7 +262,7 @@ class Workers(ABC):
 
     def _hire(self, begun: tuple[Job, Any] | None) -> None:
         """Makes a worker; it may begin with a job whose handler has returned an awaitable."""
-        task = self._post.spawn(self._work(begun))
+        task = self._post.spawn(self._work(begun), None if begun is None else begun[1])
         if task is not None:
             self._coming += 1
             self._inline = self._short = False
@@ -271,10 +271,7 @@ class Workers(ABC):
             self.tasks.add(task)
             task.add_done_callback(self._reap)
             if begun is not None:
-                task.add_done_callback(lambda _: _close(begun[1]))  # in case it was cancelled before it began
                 self.stir()
-        elif begun is not None:
-            _close(begun[1])
 
     def _wake(self) -> bool:
         while self._idle:
@@ -403,8 +400,3 @@ class Workers(ABC):
     @abstractmethod
     def _finish(self) -> None:
         """The stage has ended."""
-
-
-def _close(awaitable: Any) -> None:
-    if iscoroutine(awaitable):
-        awaitable.close()
