@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from genstage import Consumer, DefinitionError, DemandDispatcher, KeyedDispatcher, Pipeline, Producer, ProducerConsumer, Stage
-from genstage.testing import END, Probe, ScriptedProducer, run
+from genstage import Consumer, DefinitionError, DemandDispatcher, KeyedDispatcher, Pipeline, Producer, ProducerConsumer, Stage, StateError
+from genstage.testing import END, Probe, ScriptedProducer, idle, run
 
 
 class Headless(Producer[int]):
@@ -197,3 +197,86 @@ def test_a_producer_consumer_may_take_one_event_at_a_time() -> None:
         return probe.received, asyncio.get_running_loop().time()
 
     assert run(scenario) == ([1, 1, 2, 2, 3, 3, 4, 4], 2.0)
+
+
+class Held(Producer[int], demand="accumulate"):
+    """Begins with accumulating demand."""
+
+    poll_interval = None
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def handle_demand(self, demand: int) -> list[int]:
+        """Nothing of itself."""
+        self.asked.append(demand)
+        return []
+
+    def handle_info(self, message: str) -> None:
+        """Nothing."""
+
+
+def test_demand_accumulates_until_it_is_forwarded() -> None:
+    """Nothing is asked and nothing given out; then the handler is told the sum, and what was pushed goes out in its order."""
+
+    async def scenario() -> None:
+        async with Pipeline() as pipeline:
+            held = pipeline.start(Held())
+            probe = pipeline.start(Probe())
+            edge = probe.subscribe(held, demand="manual")
+            edge.ask(3)
+            edge.ask(2)
+            held.push([1])
+            held.push([2])
+            await idle()
+            assert (held.asked, probe.received, held.estimate_buffered_count(), held.demand) == ([], [], 2, "accumulate")
+            held.demand = "forward"
+            await idle()
+            assert (held.asked, probe.received, edge.outstanding) == ([3], [1, 2], 3)
+            held.demand = "accumulate"
+            held.demand = "accumulate"
+            edge.ask(1)
+            held.push([3])
+            await idle()
+            assert (held.asked, probe.received) == ([3], [1, 2])
+            held.demand = "forward"
+            await idle()
+            assert (held.asked, probe.received) == ([3, 3], [1, 2, 3])
+            with pytest.raises(StateError, match="forward"):
+                held.demand = "backward"  # type: ignore[assignment]
+            await pipeline.drain()
+
+    run(scenario)
+
+
+def test_a_pipeline_may_begin_with_all_demand_accumulating() -> None:
+    """So nothing flows before everybody is subscribed; setting it sets all producers, and those to come."""
+
+    async def scenario() -> None:
+        async with Pipeline(demand="accumulate") as pipeline:
+            producer = pipeline.start(ScriptedProducer([1, 2, 3, 4]))
+            first, second = (pipeline.start(Probe(), subscribe_to=producer, max_demand=2, cancel="temporary") for _ in range(2))
+            await idle()
+            assert (producer.asked, pipeline.demand) == ([], "accumulate")
+            pipeline.demand = "forward"
+            await idle()
+            assert (first.received, second.received, producer.asked[0]) == ([1, 2], [3, 4], 4)
+            assert pipeline.start(ScriptedProducer()).demand == "forward"
+            await pipeline.drain()
+
+    run(scenario)
+
+
+def test_what_accumulated_is_given_out_when_the_stream_ends() -> None:
+    """A drain forgets nothing that was pushed and asked for."""
+
+    async def scenario() -> list[int]:
+        async with Pipeline() as pipeline:
+            held = pipeline.start(Held())
+            probe = pipeline.start(Probe(), subscribe_to=held)
+            held.push([1, 2])
+            held.inform("the end")
+            await pipeline.drain()
+        return probe.received
+
+    assert run(scenario) == [1, 2]
