@@ -298,7 +298,7 @@ class BroadcastConservation(Books):
         super().forget(edge)
         due = self.due.pop(edge, None)
         if due is not None and not self.due:
-            self.left = [event for event in due[len(self.got[edge]) :] if not self.missed[edge]]
+            self.left = [event for event in due if event not in self.missed[edge]][len(self.got[edge]) :]
 
     @precondition(lambda self: any(self.got[edge] for edge in self.due))
     @rule(data=st.data(), count=st.integers(1, 5))
