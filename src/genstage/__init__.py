@@ -21,9 +21,14 @@ Layout, from the arithmetic outwards:
     stage           Producer, ProducerConsumer, Consumer: what a user subclasses
     stats           a look at a running pipeline
     streams         from and to iterables
-    telemetry       what a pipeline tells whoever listens
     pipeline        start, stop, supervise, drain
-    testing         virtual time, scripted producers
+
+And what is loaded only by those who use it:
+
+    telemetry, watch   what a pipeline tells whoever listens
+    flow/           chains of operators that build stages
+    broadway/       messages with acknowledgement, batches, limits, retries
+    testing/        virtual time, scripted producers, probes
 """
 
 from genstage.clock import Clock, SystemClock
