@@ -1,4 +1,4 @@
-"""Whole pipelines under random use: whatever is started, asked, taken back, resized and stopped, no event is lost or done twice."""
+"""Whole pipelines under random use: whatever is started, asked, taken back, resized, stopped and fails, no event is lost or done twice."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genstage import Consumer, KeyedDispatcher, Pipeline, Producer, ProducerConsumer, Subscription
+from genstage import Backoff, Consumer, KeyedDispatcher, Pipeline, Producer, ProducerConsumer, Restarts, Subscription
 from genstage.testing import END, ScriptedProducer, idle, run
 
 KEYS = ("a", "b")
@@ -68,10 +68,12 @@ class KeyedSource(Source, dispatcher=KeyedDispatcher()):
 
 
 class Lane(Consumer[Any]):
-    """Handles lists in a drawn time; keeps what began and ended."""
+    """Handles lists in a drawn time, fails as it is told; keeps what began and ended."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, failing: int = 0) -> None:
         self.seconds = seconds
+        self.failing = failing
+        self.calls = 0
         self.running = 0
         self.done: list[Any] = []
         self.most_workers = 1
@@ -82,7 +84,43 @@ class Lane(Consumer[Any]):
         assert self.running <= self.most_workers
         await asyncio.sleep(self.seconds)
         self.running -= 1
+        self.calls += 1
+        if self.failing and self.calls % self.failing == 0:
+            raise OSError("now and then")
         self.done += events
+
+
+class SyncLane(Lane):
+    """The same, in no time."""
+
+    def handle_events(self, events: list[Any]) -> None:  # type: ignore[override]  # the same handler in the other colour
+        """Handles them at once."""
+        self.calls += 1
+        if self.failing and self.calls % self.failing == 0:
+            raise OSError("now and then")
+        self.done += events
+
+
+class FailingSource(Source):
+    """Fails at every third call, before it makes anything."""
+
+    async def handle_demand(self, demand: int) -> list[tuple[Hashable, int]]:
+        """As its parent, if not."""
+        if self.calls % 3 == 2:
+            self.calls += 1
+            raise OSError("away")
+        return await super().handle_demand(demand)
+
+
+class FailingKeyedSource(KeyedSource):
+    """The same, for all keys in one call."""
+
+    async def handle_demand(self, demand: dict[Hashable, int]) -> dict[Hashable, list[Any]]:  # type: ignore[override]  # keyed
+        """As its parent, if not."""
+        if self.calls % 3 == 2:
+            self.calls += 1
+            raise OSError("away")
+        return await super().handle_demand(demand)
 
 
 counts = st.integers(0, 12)
@@ -155,8 +193,9 @@ class World:
 
     def check(self) -> None:
         """What must hold at any moment."""
-        wanted = sum(edge.outstanding for _, edge in self.lanes)
+        wanted = sum(edge.outstanding for _, edge in self.lanes if not edge.interrupted)
         assert self.source.outlet.dispatcher.wanted == wanted
+        assert not wanted or not self.source.outlet.buffered or self.keyed  # no edge sleeps with demand and events both present
         for lane, edge in self.lanes:
             inlet = lane.inlet
             assert len(inlet.tasks) <= max(lane.workers, inlet.busy)
@@ -232,3 +271,68 @@ def test_a_chain_brings_everything_in_order(
     run(chain)
     expected = results_of(list(range(end)))
     assert (received if workers == (1, 1) else sorted(received)) == expected
+
+
+class Failures(World):
+    """The same world, where lanes fail, and so does the source."""
+
+    def __init__(self, pipeline: Pipeline, source: Source, keyed: bool) -> None:
+        super().__init__(pipeline, source, keyed)
+        self.least: list[Lane] = []
+
+    def start(self, key: str, manual: bool, workers: int, seconds: float) -> None:
+        """A new lane, on terms that depend on how many there were."""
+        number = len(self.ever)
+        lane = self.pipeline.start((Lane if number % 2 else SyncLane)(seconds, failing=(2, 3, 0, 2)[number % 4]), workers=workers)
+        lane.most_workers = workers + 3  # where failures are, no order is promised
+        at_least_once = number % 3 != 0
+        edge = lane.subscribe(
+            self.source,
+            key=key if self.keyed else None,
+            cancel=("temporary", "permanent", "transient")[number % 3],
+            demand="manual" if manual else "automatic",
+            resubscribe=Backoff(first=0.2) if number % 2 else None,
+            delivery="at_least_once" if at_least_once else "at_most_once",
+            **({} if manual else {"max_demand": 8}),
+        )
+        self.lanes.append((lane, edge))
+        self.ever.append(lane)
+        if at_least_once:
+            self.least.append(lane)
+
+    def account(self, forgotten: int) -> None:
+        """Everything is somewhere, once; what was lost was lost at most once, by those who may."""
+        assert [lane.inlet.failed for lane in self.least if lane.inlet.failed] == []
+        lost = sum(lane.inlet.failed for lane in self.ever)
+        found = Counter([*self.returned, *self.source.discarded])
+        for lane in self.ever:
+            found.update(lane.done)
+        assert not found or max(found.values()) == 1
+        assert sum(self.source.made.values()) == sum(found.values()) + forgotten + lost
+
+
+async def failing_scenario(keyed: bool, breaks: bool, script: list[tuple[int, float]], happenings: list[tuple[Any, ...]]) -> None:
+    kinds: dict[tuple[bool, bool], type[Source]] = {
+        (False, False): Source,
+        (True, False): KeyedSource,
+        (False, True): FailingSource,
+        (True, True): FailingKeyedSource,
+    }
+    async with Pipeline(restarts=Restarts(1_000_000, 1_000_000)) as pipeline:
+        world = Failures(pipeline, kinds[keyed, breaks](script), keyed)
+        for happening in happenings:
+            await world.step(*happening)
+            await idle()
+            world.check()
+        forgotten = sum(lane.inlet.inbox.waiting for lane, edge in world.lanes if edge.manual)
+        assert await pipeline.drain(deadline=1000)
+    world.account(forgotten)
+
+
+@settings(max_examples=150)
+@given(st.booleans(), st.booleans(), scripts, steps)
+def test_every_event_is_accounted_for_where_stages_fail(
+    keyed: bool, breaks: bool, script: list[tuple[int, float]], happenings: list[tuple[Any, ...]]
+) -> None:
+    """Made = done + returned + discarded with notice + forgotten by the drain + lost by those who may; demand is conserved throughout."""
+    run(failing_scenario, keyed, breaks, script, happenings)

@@ -145,9 +145,11 @@ class KeyedDispatcher(Dispatcher):
         entry = self._keys.get(edge.key)
         return entry is not None and bool(entry.held)
 
-    def restore(self, edge: Subscription, events: list[Any]) -> Deliveries:
-        """Puts events in front of what is held for its key; whoever has demand for the key gets them."""
-        entry = self._keys[edge.key]
+    def restore(self, edge: Subscription, events: list[Any]) -> Deliveries | None:
+        """Puts events in front of what is held for its key; whoever has demand for the key gets them. None: the key has gone."""
+        entry = self._keys.get(edge.key)
+        if entry is None:
+            return None
         entry.held[:0] = events
         self._buffered += len(events)
         deliveries = self._serve(entry) if entry.ledger.total else []
