@@ -187,17 +187,24 @@ class Lane:
         self._reading = False
         # A read may show what the database was before a settlement that has ended by now.
         known = self.in_flight.keys() | self._settled_meanwhile
-        unknown = [delivery for delivery in found if delivery.id not in known]
-        fresh = unknown[: min(demand, self.asked)]
-        if self._again:
-            self._place = None  # something came back or came new meanwhile: it may stand before what was read
-        elif len(fresh) < len(unknown) or len(found) == want.limit:
-            if fresh:
-                last = fresh[-1]
-                self._place = (last.priority, last.ready_at, last.id)
+        room = min(demand, self.asked)
+        fresh: list[Delivery] = []
+        last: Delivery | None = None
+        self.dry = False
+        for delivery in found:
+            if delivery.id not in known:
+                if len(fresh) == room:
+                    break
+                fresh.append(delivery)
+            last = delivery  # also what is in flight: a read that met nothing else would be made again and again
         else:
-            self.dry = True
+            self.dry = len(found) < want.limit
+        if self._again:
+            self.dry = False  # something came back or came new meanwhile: it may stand before what was read
+        if self._again or self.dry:
             self._place = None
+        elif last is not None:
+            self._place = (last.priority, last.ready_at, last.id)
         features = self.destination.features
         for delivery in fresh:
             size = delivery.item.size

@@ -148,3 +148,27 @@ def test_a_closed_lane_says_why(lane: Lane) -> None:
     lane.stopping = False
     lane.parked = ConnectionState.QUOTA_FULL
     assert isinstance(lane.closed(), Parked)
+
+
+def test_a_pass_steps_over_what_is_in_flight(lane: Lane) -> None:
+    """After something came back, rows in flight stand behind the place: a read that meets only them moves on, or it would spin."""
+    ask(lane, 3)
+    lane.took(lane.want(3), [delivery(1), delivery(2), delivery(3)], 3)
+    lane.gave_back(1)
+    ask(lane, 1)
+    want = lane.want(1)
+    assert want == Want(3, None)
+    assert [d.id for d in lane.took(want, [delivery(1), delivery(2), delivery(3)], 1)] == [1]
+    assert lane.want(1) == Want(1, (0, 0, 3))
+    lane.took(Want(1, (0, 0, 1)), [delivery(2)], 1)
+    assert lane.want(1) == Want(1, (0, 0, 2))
+    assert lane.took(Want(1, (0, 0, 3)), [], 1) == []
+    assert lane.dry
+
+
+def test_what_is_not_wanted_any_more_is_read_again(lane: Lane) -> None:
+    """Demand that was taken back during the read: the place stays before what was not taken."""
+    ask(lane, 1)
+    assert [d.id for d in lane.took(lane.want(3), [delivery(1), delivery(2), delivery(3)], 3)] == [1]
+    assert not lane.dry
+    assert lane.want(2) == Want(2, (0, 0, 1))
