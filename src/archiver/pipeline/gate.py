@@ -95,7 +95,7 @@ class Gate:
         now = self._clock.time()
         if pacer.throttled_until > now:
             raise self._refusal(now)
-        if self._others or (kind is CallKind.COMMIT and self._commits) or pacer.next_call_at(now, kind) > now:
+        if self._others or (kind is CallKind.COMMIT and self._commits) or pacer.next_call_at(now, kind, alone=not self._commits) > now:
             return None
         pacer.started(now, kind)
         return now
@@ -137,7 +137,7 @@ class Gate:
             kind = CallKind.COMMIT if queue is self._commits else CallKind.TRANSFER
             if throttled:
                 queue.popleft().set_exception(self._refusal(now))
-            elif self._pacer.next_call_at(now, kind) <= now:
+            elif self._pacer.next_call_at(now, kind, alone=self.waiting == 1) <= now:
                 self._pacer.started(now, kind)
                 self._passed = self._passed + 1 if kind is CallKind.TRANSFER and self._commits else 0
                 queue.popleft().set_result(None)
@@ -160,7 +160,7 @@ class Gate:
         """Sets the timer for the earliest turn of those who wait."""
         at = min(
             (
-                self._pacer.next_call_at(now, kind)
+                self._pacer.next_call_at(now, kind, alone=self.waiting == 1)
                 for kind, queue in ((CallKind.COMMIT, self._commits), (CallKind.TRANSFER, self._others))
                 if queue
             ),

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 import random
+from collections import deque
 
 import msgspec
 
 from archiver.destinations.port import CallKind
 from archiver.errors import ThrottleKind
-from archiver.pipeline.rate import FASTEST, SLOWEST, Phase, Rate
+from archiver.pipeline.rate import AT_ONCE, FASTEST, SLOWEST, Phase, Rate
 
 __all__ = ["MOST_IN_FLIGHT", "Pacer", "Pacing"]
 
@@ -22,6 +23,8 @@ MOST_IN_FLIGHT = 32
 """Calls of one lane; more only wait inside the provider."""
 _WAITING = 2  # put_many calls that wait for their turn
 _GATHERING = 12  # where a limit is known: as many as go before a commit (see the gate), and some more
+
+_BACKLOG_AT_ONCE = 2.0  # of the turns that nobody took, where others wait already
 
 _BACKOFF_MOST = 60.0
 _RETRY_AFTER_MOST = 3600.0
@@ -80,9 +83,8 @@ class Pacer:
         self.in_flight = 0
         self._rate = Rate(now)
         self._latency = 0.2
-        self._slot = now  # the next call's turn
-        self._gap = 0.0  # seconds from the last one
-        self._last = now  # the last call's
+        self._slot = self._last = now  # the next call's turn, and when the last one began
+        self._sent = deque[float](maxlen=MOST_IN_FLIGHT)  # when the last ones did
         self.throttled_until = -math.inf
         self.throttled_by = ThrottleKind.RATE
         self._refused_at = -math.inf  # what was sent before tells nothing new
@@ -96,6 +98,8 @@ class Pacer:
         self._commit_gap = 0.0
         self._commit_backoffs = 0
         self._recall(learnt)
+        self._gap = 1 / self._rate.pace()  # seconds from one turn to the next
+        self._early = now - self._rate.at_once * self._gap  # the next turn, where those that nobody took are made up for
 
     def _recall(self, learnt: bytes) -> None:
         if not learnt:
@@ -118,9 +122,15 @@ class Pacer:
 
     # -- asked ----------------------------------------------------------------------------------------------------------------------
 
-    def next_call_at(self, now: float, kind: CallKind) -> float:
-        """When a call of this kind may be made, as far as is known now: never infinite, and perhaps later when that moment has come."""
-        at = max(self._slot, self.throttled_until)
+    def next_call_at(self, now: float, kind: CallKind, *, alone: bool = False) -> float:
+        """When a call may be made, as far as is known now: never infinite, and perhaps later when that moment has come.
+
+        Args:
+            now: Seconds.
+            kind: The call's kind.
+            alone: No other call waits for its turn.
+        """
+        at = max(self._turn(alone=alone), self.throttled_until)
         if kind is CallKind.COMMIT:
             at = max(at, self._commit_at)
             if self._commits_serial and self._commits:
@@ -128,6 +138,20 @@ class Pacer:
         if self.in_flight and (self._pilot or self.in_flight >= MOST_IN_FLIGHT):
             at = max(at, now + _ASK_AGAIN)
         return at
+
+    def _turn(self, *, alone: bool) -> float:
+        """The next call's turn.
+
+        Turns that nobody took are made up for by calls that go one after the other, as those of a single item do: so an idle lane is
+        quick. A backlog gets two of them at its very beginning; more would be a burst, and tell little if it were refused.
+        """
+        if self.in_flight:
+            return self._slot
+        if alone:
+            return min(self._slot, self._early)
+        if self._rate.limit is None:
+            return min(self._slot, self._early + (AT_ONCE - _BACKLOG_AT_ONCE) * self._gap)
+        return self._slot
 
     @property
     def window(self) -> int:
@@ -172,12 +196,14 @@ class Pacer:
 
     def started(self, now: float, kind: CallKind) -> None:
         """A call begins."""
-        gap, lag = self._gap, now - self._slot
-        idle = lag >= gap and lag >= _LAG
-        self._gap = 1 / self._rate.sent(now, now - self._last, idle=idle, alone=self._pilot)
-        # A turn that came a little late is made up for, one that nobody took is not.
-        self._slot = (now if idle else max(self._slot, now - max(gap, _LAG) / 2)) + self._gap
+        since = now - self._last
+        idle = since - self._gap >= max(self._gap, _LAG)
+        self._gap = 1 / self._rate.sent(now, since, idle=idle, alone=self._pilot)
+        # A turn that came a little late is made up for, one that nobody took is not, except as `_turn` tells.
+        self._slot = (now if idle else max(self._slot, now - max(self._gap, _LAG) / 2)) + self._gap
+        self._early = max(self._early, now - self._rate.at_once * self._gap) + self._gap
         self._last = now
+        self._sent.append(now)
         self.in_flight += 1
         if kind is CallKind.COMMIT:
             self._commits += 1
@@ -226,7 +252,8 @@ class Pacer:
             return self._contended(now, retry_after)
         first = began >= self._refused_at
         if first and not self._backoffs:
-            self._rate.refused(now, began, self.in_flight)
+            after = sum(sent >= began for sent in self._sent) - 1
+            self._rate.refused(now, began, max(0, min(self.in_flight, after)))
         else:
             self._rate.again(now, began)
         if not first and retry_after is None:

@@ -22,13 +22,17 @@ from enum import StrEnum
 from archiver.pipeline.allowance import Allowance
 from archiver.pipeline.limit import Bounds, Limit
 
-__all__ = ["FASTEST", "SLOWEST", "Phase", "Rate"]
+__all__ = ["AT_ONCE", "FASTEST", "SLOWEST", "Phase", "Rate"]
 
 SLOWEST = 1 / 60
 """Calls per second: below this it would look as if nothing went on."""
 FASTEST = 10_000.0
 """Calls per second: more than any provider answers."""
 
+AT_ONCE = 4.0
+"""Calls that a lane may make up for, if nobody took their turns: as many as a single item needs, and the one that gets a token."""
+
+_AT_ONCE_PART = 0.5  # of a known bucket; the rest stays in it
 _FIRST = 2.0  # calls per second
 _START_GROWTH = math.log(2) / 3  # per second: doubles in 3 s
 _PROBE_GROWTH = 0.01  # per second
@@ -40,6 +44,7 @@ _REFILL = 0.9  # of the rate, while the bucket is nearly empty …
 _NEARLY_EMPTY = 0.7  # … which it is when so much of it is missing
 _DOUBT = 1.0  # seconds of calls that a bucket holds on top: the most common kind
 _DEAR = 60.0  # seconds: a refusal that costs more is not risked on a guess
+_QUICK = 0.5  # of a turn: calls that follow each other faster are made up for
 _EVEN = 0.03  # a change of pace by less is none
 _HOLD = 130.0  # seconds at a step of a window's probe: two windows of a minute
 _WINDOW = 60.0  # seconds: longer windows, and bursts of more, are not expected
@@ -76,6 +81,7 @@ class Rate:
         "_again_at",
         "_asked",
         "_asked_until",
+        "_at_once",
         "_dear",
         "_doubt",
         "_event_at",
@@ -106,6 +112,7 @@ class Rate:
         self.allowance = Allowance()
         self._evidence = Limit(now)
         self._pace = self.value  # since the evidence's last turn
+        self._at_once = False  # calls follow each other faster than that, since the lane was idle
         self._level = 0.0  # calls which the bucket misses, if the limit is what it is believed to be
         # what is believed, and how firmly
         self._doubt = _DOUBT  # seconds of burst which are taken for granted until two refusals tell
@@ -128,6 +135,7 @@ class Rate:
         """Begins with what an earlier one had found out."""
         self.burst = max(1.0, burst)
         self.windowed = windowed
+        self._level = self.burst * _AT_ONCE_PART  # who knows what was sent just before
         self.allowance.costs(price, 1)
         self._live(limit)
 
@@ -138,6 +146,13 @@ class Rate:
         if self.phase is Phase.LIVE and self._level > self.burst * _NEARLY_EMPTY:
             return self.value * _REFILL
         return self.value
+
+    @property
+    def at_once(self) -> float:
+        """How many turns that nobody took may be made up for at once."""
+        if self.limit is None:
+            return AT_ONCE
+        return 0.0 if self.windowed else min(AT_ONCE, max(0.0, _AT_ONCE_PART * self.burst - self._level))
 
     def sent(self, now: float, seconds: float, *, idle: bool, alone: bool) -> float:
         """A call is sent; returns the pace at which the next one follows.
@@ -150,9 +165,10 @@ class Rate:
         """
         if self.limit is not None:
             self._level = max(0.0, self._level + 1 - self.limit * seconds)
-        if idle:
+        if idle or (self._at_once and seconds * self._pace > _QUICK):
             self._evidence.turn(now)
-        elif not alone:
+            self._at_once = idle
+        if not idle and not alone:
             self._grow(now, seconds)
         pace = self.pace()
         if abs(pace - self._pace) > _EVEN * self._pace:
@@ -213,16 +229,16 @@ class Rate:
 
     # -- an event -------------------------------------------------------------------------------------------------------------------
 
-    def refused(self, now: float, began: float, in_flight: int) -> None:
+    def refused(self, now: float, began: float, after: int) -> None:
         """The first refusal of an event: the limit is less than the rate.
 
         Args:
             now: Seconds.
             began: When the refused call was sent.
-            in_flight: Calls that are still under way.
+            after: Calls that were sent after it and are still under way.
         """
         self._event_at, self._again_at, self._event_calls = now, now, 1
-        self._evidence.unsent(1 + min(in_flight, round(self.value * (now - began))))
+        self._evidence.unsent(1 + after)
         self._evidence.turn(began, refused=True)
         before, limit = self.limit or 0.0, self._concluded(now)
         self.allowance.fell(before, limit)

@@ -56,6 +56,23 @@ def test_calls_keep_the_rate_first_come_first_served() -> None:
     run(main)
 
 
+def test_a_single_item_does_not_wait_for_turns() -> None:
+    """The calls of one item on an idle lane, of which nothing is known, follow each other at once; others that come then keep the pace."""
+
+    async def main() -> None:
+        gate, clock = Gate(Pacer(0.0), VirtualClock()), VirtualClock()
+        for kind in (LOOK, TRANSFER, TRANSFER, COMMIT):
+            async with gate.call(kind):
+                assert gate.waiting == 0
+        assert clock.time() == 0
+        for _ in range(4):
+            async with gate.call(TRANSFER):
+                pass
+        assert clock.time() >= 1
+
+    run(main)
+
+
 async def order(kinds: list[CallKind]) -> list[CallKind]:
     """The kinds in the order in which their calls left, when all came at once."""
     gate, _ = opened()

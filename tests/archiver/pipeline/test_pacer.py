@@ -65,6 +65,42 @@ def test_room_is_what_the_rate_needs() -> None:
     assert slow.room(0.2, busy=100) == 0
 
 
+def at_once(pacer: Pacer, now: float, *, alone: bool = True) -> int:
+    """How many calls go one after the other before one must wait for its turn."""
+    calls = 0
+    while pacer.next_call_at(now, TRANSFER, alone=alone) <= now:
+        pacer.started(now, TRANSFER)
+        now += 0.001
+        pacer.ended(now, TRANSFER, 0.001)
+        calls += 1
+    return calls
+
+
+def test_an_idle_lane_is_quick() -> None:
+    """A single item's calls go one right after the other, at the beginning and after a pause; what follows keeps the pace."""
+    pacer = Pacer(0.0)
+    assert at_once(pacer, 0.0) == 5
+    assert at_once(pacer, 1.0) <= 2
+    assert at_once(pacer, 60.0) == 5
+
+
+def test_a_backlog_does_not_begin_with_a_burst() -> None:
+    """Where other calls wait, only two turns are made up for; where one is under way, none."""
+    assert at_once(Pacer(0.0), 0.0, alone=False) == 3
+    pacer = Pacer(0.0)
+    now = call(pacer, 0.0, latency=0.001)
+    pacer.started(now, TRANSFER)
+    assert pacer.next_call_at(now, TRANSFER, alone=True) > now + 0.4
+
+
+@pytest.mark.parametrize(("burst", "calls"), [(1.0, 1), (2.0, 2), (4.0, 3), (60.0, 5)])
+def test_a_known_bucket_is_not_emptied_at_once(burst: float, calls: int) -> None:
+    """Where a limit is known, an idle lane sends a part of what its bucket holds; a new process does not know what that is."""
+    pacer = Pacer(0.0, learnt=msgspec.json.encode({"limit": 2.0, "burst": burst}))
+    assert at_once(pacer, 0.0) == 1
+    assert at_once(pacer, 100.0) == calls
+
+
 def test_retry_after_is_obeyed() -> None:
     """Until it is over there is no room and no turn, for any kind of call; then one call goes first."""
     pacer = Pacer(0.0)
