@@ -1,189 +1,71 @@
-"""How many events a second go through the toolkit, beside what plain Python and hand-written asyncio do in the same run.
+"""How many events a second go through the toolkit, beside plain Python, hand-written asyncio and other libraries, in the same run.
 
-    python -m benchmarks.genstage [--json FILE] [--scale 1.0]
+    python -m benchmarks.genstage [--json FILE] [--scale 1.0] [--only abc,await_10ms]
 
-Median of five runs after a warm-up, start and end of the pipeline included. Per second of CPU, since machines are shared.
+Each figure is the median of five rounds after a warm-up. The physical limit (lists of 500 in a plain loop) is measured before each of
+them, since machines are shared: ``ratio`` is the median of the rounds' ratios. What computes is counted per second of CPU; what waits per
+second on the clock, and its ratio is to bare tasks in the same round. Libraries that are not installed are left out with a line that says
+so; none of them is a dependency.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import statistics
-import time
-from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Any
 
-from genstage import Consumer, KeyedDispatcher, Pipeline, Producer, ProducerConsumer
+from benchmarks.genstage_cases import CASES, Case, idle_pipeline_bytes, limit
+from benchmarks.genstage_peers import PEERS
 
-RUNS = 5
-WORKERS = 100
-LANES = 20
-LANE_BATCH = 300
+ROUNDS = 5
 
 
-class Numbers(Producer[int]):
-    """The numbers up to an end."""
-
-    def __init__(self, end: int) -> None:
-        self.at, self.end = 0, end
-
-    def handle_demand(self, demand: int) -> list[int] | None:
-        """The next ones."""
-        first, self.at = self.at, min(self.at + demand, self.end)
-        return list(range(first, self.at)) if first < self.at else None
-
-
-class AsyncNumbers(Numbers):
-    """The same, asynchronously."""
-
-    async def handle_demand(self, demand: int) -> list[int] | None:  # type: ignore[override]  # the same handler in the other colour
-        """The next ones."""
-        return super().handle_demand(demand)
+def measured(case: Case, scale: float) -> tuple[float, float, float]:
+    """Events a second, what they are set against, and the ratio: the medians of the rounds."""
+    events = max(case.least, int(case.events * scale))
+    case.rate(max(case.least, events // 5))
+    rounds = []
+    for _ in range(ROUNDS):
+        top = limit() if case.against is None else case.against(events)
+        rounds.append((case.rate(events), top))
+    ratios = [rate / top for rate, top in rounds]
+    return statistics.median(rate for rate, _ in rounds), statistics.median(top for _, top in rounds), statistics.median(ratios)
 
 
-class Double(ProducerConsumer[int, int]):
-    """Twice as much."""
-
-    def handle_events(self, events: list[int]) -> list[int]:
-        """A list for a list."""
-        return [event * 2 for event in events]
-
-
-class AsyncDouble(Double):
-    """The same, asynchronously."""
-
-    async def handle_events(self, events: list[int]) -> list[int]:  # type: ignore[override]  # the same handler in the other colour
-        """A list for a list."""
-        return [event * 2 for event in events]
-
-
-class Count(Consumer[int]):
-    """How many came."""
-
-    count = 0
-
-    def handle_events(self, events: list[int]) -> None:
-        """Counts."""
-        self.count += len(events)
-
-
-class AsyncCount(Count):
-    """The same, asynchronously."""
-
-    async def handle_events(self, events: list[int]) -> None:  # type: ignore[override]  # the same handler in the other colour
-        """Counts."""
-        self.count += len(events)
-
-
-class Call(Consumer[int]):
-    """A call a piece, which gives way once."""
-
-    async def handle_event(self, event: int) -> None:  # noqa: ARG002  any event will do
-        """Gives way."""
-        await asyncio.sleep(0)
-
-
-class Lanes(Producer[int], dispatcher=KeyedDispatcher()):
-    """Archiver's regime: every lane gets lists of some hundreds, from one call for all."""
-
-    def __init__(self, end: int) -> None:
-        self.rest = end
-
-    async def handle_demand(self, demand: Mapping[int, int]) -> Mapping[int, list[int]] | None:
-        """All that is asked, until the end."""
-        if self.rest <= 0:
-            return None
-        self.rest -= sum(demand.values())
-        return {lane: ONES[:count] for lane, count in demand.items()}
-
-
-ONES = [1] * LANE_BATCH
-
-
-async def chain(stages: tuple[type[Numbers], type[Double], type[Count]], max_demand: int, events: int) -> None:
-    """A, B, C."""
-    first, middle, last = stages
-    async with Pipeline() as pipeline:
-        double = pipeline.start(middle(), subscribe_to=pipeline.start(first(events)), max_demand=max_demand)
-        count = pipeline.start(last(), subscribe_to=double, max_demand=max_demand)
-    assert count.count == events
-
-
-async def calls(events: int) -> None:
-    """A hundred workers."""
-    async with Pipeline() as pipeline:
-        pipeline.start(Call(), subscribe_to=pipeline.start(Numbers(events)), workers=WORKERS)
-
-
-async def lanes(events: int) -> None:
-    """Twenty lanes of one keyed producer."""
-    async with Pipeline() as pipeline:
-        source = pipeline.start(Lanes(events))
-        for lane in range(LANES):
-            pipeline.start(AsyncCount(), subscribe_to=source, key=lane, max_demand=LANE_BATCH, min_demand=0)
-
-
-async def calls_by_hand(events: int) -> None:
-    """The same calls with a queue and a hundred tasks."""
-    queue: asyncio.Queue[int | None] = asyncio.Queue(1000)
-
-    async def worker() -> None:
-        while await queue.get() is not None:  # noqa: ASYNC110  not a poll: the call that is measured
-            await asyncio.sleep(0)
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(WORKERS):
-            group.create_task(worker())
-        for event in range(events):
-            await queue.put(event)
-        for _ in range(WORKERS):
-            await queue.put(None)
-
-
-async def plain(size: int, events: int) -> None:
-    """Lists of that size, without any pipeline: the limit of what lists can do."""
-    count = 0
-    for first in range(0, events, size):
-        count += len([event * 2 for event in list(range(first, min(first + size, events)))])
-    assert count == events
-
-
-def per_second(what: Callable[[int], Coroutine[Any, Any, None]], events: int) -> float:
-    """Events per second of CPU, the median of the runs."""
-    asyncio.run(what(events // 5))
-    rates = []
-    for _ in range(RUNS):
-        began = time.process_time()
-        asyncio.run(what(events))
-        rates.append(events / (time.process_time() - began))
-    return statistics.median(rates)
+def wanted(case: Case) -> str:
+    """What the case is measured against, for the table."""
+    return "" if case.goal is None else f"wanted {case.goal:.3f}"
 
 
 def main() -> None:
-    """Prints a line per case."""
+    """Prints a line per case, and writes the figures where they are wanted."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--scale", type=float, default=1.0, help="more or fewer events")
+    parser.add_argument("--only", default="", help="only the cases with these names, separated by commas")
     arguments = parser.parse_args()
-    figures: dict[str, float] = {}
-
-    def show(name: str, what: Callable[[int], Coroutine[Any, Any, None]], events: int) -> None:
-        figures[name] = per_second(what, max(1000, int(events * arguments.scale)))
-        print(f"{name:48}{figures[name]:>14,.0f}/s", flush=True)
-
-    synchronous = (Numbers, Double, Count)
-    asynchronous = (AsyncNumbers, AsyncDouble, AsyncCount)
-    for demand, size, events in ((1000, 500, 2_000_000), (100, 50, 500_000), (10, 5, 60_000), (1, 1, 15_000)):
-        show(f"lists of {size}, no pipeline", lambda n, size=size: plain(size, n), events)
-        show(f"A->B->C sync, max_demand {demand}", lambda n, most=demand: chain(synchronous, most, n), events)
-        show(f"A->B->C async, max_demand {demand}", lambda n, most=demand: chain(asynchronous, most, n), events)
-    show(f"{WORKERS} tasks and a queue by hand, async calls", calls_by_hand, 100_000)
-    show(f"{WORKERS} workers, async calls", calls, 100_000)
-    show(f"{LANES} lanes keyed, lists of {LANE_BATCH}", lanes, 2_000_000)
+    only = set(filter(None, arguments.only.split(",")))
+    rows: list[dict[str, object]] = []
+    limits: list[float] = []
+    print(f"{'case':<28}{'max_demand':>11}{'handlers':>10}{'per second':>16}{'ratio':>10}")
+    for case in (*CASES, *PEERS):
+        if only and case.name not in only:
+            continue
+        if case.missing:
+            print(f"{case.name:<28}{'':>11}{'':>10}{'':>16}{'':>10}  left out: {case.missing}")
+            continue
+        rate, top, ratio = measured(case, arguments.scale)
+        if case.against is None:
+            limits.append(top)
+        rows.append({"case": case.name, "max_demand": case.max_demand, "handlers": case.handlers, "per_second": round(rate)})
+        print(f"{case.name:<28}{case.max_demand:>11}{case.handlers:>10}{rate:>16,.0f}{ratio:>10.4f}  {wanted(case)}".rstrip(), flush=True)
+    size = idle_pipeline_bytes()
+    print(
+        f"physical limit: {statistics.median(limits or [limit()]):,.0f}/s; an idle pipeline of three stages: {size:,} bytes (wanted 8,192)"
+    )
     if arguments.json:
+        figures = {"limit": round(statistics.median(limits or [limit()])), "rows": rows, "idle_pipeline_bytes": size}
         arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
 
 
