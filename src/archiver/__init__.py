@@ -23,7 +23,7 @@ A bracketed noun is a stage and lives in `pipeline`; an unbracketed end is a roo
 ``naming``        the path of an item in the customer's storage
 ``settings``      file < environment < flags
 ``vault``         customers' credentials, encrypted at rest
-``app``           the composition root: settings in, a running Archiver out
+``app``           the composition root: settings in, a running Archiver out; ``views`` are its answers
 ``observe``       what others learn of a running Archiver
 ``cli``           the commands
 ``sandbox``       the world in a box: clouds on loopback that throttle, fail and keep a ledger

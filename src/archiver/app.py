@@ -3,119 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-import msgspec
 
 from archiver import registry
 from archiver.adapter import Option, check_options
 from archiver.database.port import Database, DeliveryRow, LaneCounters
 from archiver.database.sqlite import SqliteDatabase
 from archiver.destinations.port import Account, Context, Destination, Pace, Unpaced
-from archiver.errors import ConfigError
+from archiver.errors import ArchiverError, ConfigError, DatabaseUnavailableError
 from archiver.fleet.local import LocalFleet
 from archiver.lifecycle import DeliveryState
-from archiver.model import Connection, ConnectionState, Customer, CustomerState, LaneId, Millis, Role
+from archiver.model import Connection, ConnectionState, Customer, CustomerState, Role
 from archiver.naming import DEFAULT_TEMPLATE, check_template
 from archiver.pipeline.assembly import Assembly, Parts
-from archiver.pipeline.collector import Collected, Collector
+from archiver.pipeline.collector import Collector
 from archiver.pipeline.contents import Contents
 from archiver.pipeline.events import Listener, ignore_event
 from archiver.pipeline.share import Budget
 from archiver.settings import Settings
 from archiver.sources.port import Source
 from archiver.vault import Vault
+from archiver.views import ConnectionSpec, CustomerAdded, CustomerView, Imported, LaneProgress, Progress
 from genstage.clock import Clock, SystemClock
 
-__all__ = ["Archiver", "ConnectionSpec", "CustomerAdded", "CustomerView", "LaneProgress", "Progress"]
+__all__ = ["Archiver", "ConnectionSpec", "CustomerAdded", "CustomerView", "Imported", "LaneProgress", "Progress"]
 
 
-class ConnectionSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """A source or destination as a person gives it: raw text, not checked yet.
-
-    Attributes:
-        adapter: Its name in the registry.
-        options: Names and texts.
-        secrets: Names and texts of the secret options; never shown.
-    """
-
-    adapter: str
-    options: Mapping[str, str] = {}
-    secrets: Mapping[str, str] = {}
-
-    def __repr__(self) -> str:
-        return f"ConnectionSpec(adapter={self.adapter!r}, options={dict(self.options)!r}, secrets=<{len(self.secrets)}>)"
-
-
-class CustomerAdded(msgspec.Struct, frozen=True, kw_only=True):
-    """A customer that was added, and whom its destinations belong to (by connection id, if they were asked)."""
-
-    customer: Customer
-    connections: Sequence[Connection]
-    accounts: Mapping[int, Account]
-
-
-class CustomerView(msgspec.Struct, frozen=True, kw_only=True):
-    """A customer with its connections."""
-
-    customer: Customer
-    connections: Sequence[Connection]
-
-
-class LaneProgress(msgspec.Struct, frozen=True, kw_only=True):
-    """What one lane is at, while it runs.
-
-    Attributes:
-        lane: Which.
-        customer: The customer's name.
-        adapter: The destination's adapter.
-        state: The connection's state.
-        reason: Why it is not active.
-        waiting: Deliveries not archived yet.
-        in_flight: Deliveries under way.
-        archived: Deliveries archived, ever.
-        rejected: Deliveries that need a person.
-        gone: Deliveries lost at the source.
-        calls_per_second: The pace that the system found; None while it has not met a limit.
-        throttled_until: In milliseconds since the epoch; 0 if it is not throttled.
-        oldest_waiting_at: When the oldest waiting item was discovered; None if none waits.
-    """
-
-    lane: LaneId
-    customer: str
-    adapter: str
-    state: ConnectionState
-    reason: str
-    waiting: int
-    in_flight: int
-    archived: int
-    rejected: int
-    gone: int
-    calls_per_second: float | None
-    throttled_until: Millis
-    oldest_waiting_at: Millis | None
-
-
-class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """What a running Archiver is at.
-
-    Attributes:
-        seconds: Since `Archiver.run` began.
-        archived: Deliveries archived since then.
-        archived_bytes: Of these.
-        reads: How often the Fetcher has read the Database.
-        lanes: Every lane, by customer.
-    """
-
-    seconds: float
-    archived: int
-    archived_bytes: int
-    reads: int
-    lanes: Sequence[LaneProgress]
+_LOOK_SECONDS = 10.0  # at a source that a customer is added with
 
 
 class Archiver:
@@ -149,7 +68,11 @@ class Archiver:
         path = _path(settings.database)
         if path.parent == settings.home:
             # Only our own home is made: elsewhere a missing directory is more likely a disk that is not mounted.
-            settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                hint = "Name another one with --home or ARCHIVER_HOME."
+                raise ConfigError(f"the home {settings.home} cannot be made: {error.strerror}", hint=hint) from error
         database = SqliteDatabase(path, clock=clock)
         # No total timeout: big files take long. Each adapter limits the time without progress itself.
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=120)
@@ -233,6 +156,7 @@ class Archiver:
             archived_bytes=assembly.settlement.archived_bytes if assembly else 0,
             reads=assembly.fetcher.reads if assembly else 0,
             lanes=lanes,
+            unreadable={failed.customer: failed.reason for failed in assembly.collector.failing.values()} if assembly else {},
         )
 
     # -- customers ------------------------------------------------------------------------------------------------------------------
@@ -247,12 +171,12 @@ class Archiver:
         path_template: str | None = None,
         ping: bool = True,
     ) -> CustomerAdded:
-        """Adds a customer with its connections, after everything was checked and the destinations have answered.
+        """Adds a customer with its connections, after everything was checked and, with ``ping``, all of them have answered.
 
         Raises:
             ConfigError: A name, an option or the template cannot be.
             DestinationError: A destination does not let us in. Nothing was added.
-            UnavailableError: A destination cannot be reached. Nothing was added.
+            UnavailableError: A source or destination cannot be reached. Nothing was added.
         """
         template = DEFAULT_TEMPLATE if path_template is None else path_template
         check_template(template)
@@ -261,7 +185,7 @@ class Archiver:
         accounts: list[Account | None] = []
         for role, spec, values in checked:
             if role is Role.SOURCE:
-                await registry.source(spec.adapter).open(values).close()
+                await _try(registry.source(spec.adapter).open(values), look=ping)
                 accounts.append(None)
             else:
                 accounts.append(await self._ping(spec.adapter, values) if ping else None)
@@ -291,6 +215,12 @@ class Archiver:
             for customer in await self._database.customers()
         ]
 
+    async def _named(self, name: str | None) -> Sequence[Customer]:
+        customers = [customer for customer in await self._database.customers() if name in {None, customer.name}]
+        if name is not None and not customers:
+            raise ConfigError(f"there is no customer {name}", hint="`archiver customers list` shows them.")
+        return customers
+
     async def pause(self, name: str) -> Customer:
         """Serves the customer no more until `resume`; what is under way ends. Raises ConfigError if there is no such customer."""
         return await self._database.set_customer_state(name, CustomerState.PAUSED)
@@ -305,31 +235,37 @@ class Archiver:
 
     # -- items ----------------------------------------------------------------------------------------------------------------------
 
-    async def import_items(self, name: str | None = None) -> Collected:
+    async def import_items(self, name: str | None = None) -> Imported:
         """One complete pass over the sources of a customer, or of all: what they have becomes items, nothing is uploaded.
 
         Raises:
             ConfigError: There is no such customer.
-            ArchiverError: A source could not be read.
+            DatabaseUnavailableError: What was found cannot be written.
         """
-        customers = [c for c in await self._database.customers() if name is None or c.name == name]
-        if name is not None and not customers:
-            raise ConfigError(f"there is no customer {name!r}", hint="`archiver customers list` shows them.")
+        customers = await self._named(name)
         contents = Contents(self._open_source)
         collector = Collector(self._database, contents, _name_rules, lambda _: None, clock=self._clock, listener=ignore_event)
         found = new = 0
+        unreadable: dict[str, str] = {}
         try:
             for customer in customers:
                 for source in await self._database.connections(customer_id=customer.id, role=Role.SOURCE):
-                    collected = await collector.collect(customer, source)
-                    found += collected.found
-                    new += collected.new
+                    try:
+                        collected = await collector.collect(customer, source)
+                    except DatabaseUnavailableError:
+                        raise
+                    except ArchiverError as error:
+                        unreadable[customer.name] = error.message
+                    else:
+                        found += collected.found
+                        new += collected.new
         finally:
             await contents.close()
-        return Collected(found, new)
+        return Imported(found=found, new=new, unreadable=unreadable)
 
     async def retry(self, *, customer: str | None = None, reason: str | None = None, ids: Sequence[int] | None = None) -> int:
-        """Rejected and gone deliveries become waiting again; returns how many."""
+        """Rejected and gone deliveries become waiting again; returns how many. Raises ConfigError if there is no such customer."""
+        await self._named(customer)
         return await self._database.retry(customer=customer, reason=reason, ids=ids, now=int(self._clock.wall() * 1000))
 
     async def status(self) -> Sequence[LaneCounters]:
@@ -339,7 +275,8 @@ class Archiver:
     async def deliveries(
         self, *, customer: str | None = None, state: DeliveryState | None = None, after: int = 0, limit: int = 100
     ) -> Sequence[DeliveryRow]:
-        """A page of deliveries by id."""
+        """A page of deliveries by id. Raises ConfigError if there is no such customer."""
+        await self._named(customer)
         return await self._database.deliveries(customer=customer, state=state, after=after, limit=limit)
 
     # -- opening adapters -----------------------------------------------------------------------------------------------------------
@@ -358,6 +295,19 @@ class Archiver:
             for field, sealed in connection.secrets.items()
         }
         return {**connection.options, **opened}
+
+
+async def _try(source: Source, *, look: bool) -> None:
+    """Closes a source after a look at whether it can be read at all."""
+    try:
+        if look:
+            # One that has nothing to say yet is as good as one that answers.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_SECONDS), aclosing(source.discover("")) as pages:
+                    async for _ in pages:
+                        break
+    finally:
+        await source.close()
 
 
 def _name_rules(adapter: str) -> str:

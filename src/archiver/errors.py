@@ -143,9 +143,7 @@ class ThrottledError(DestinationError):
 
     retryable = True
 
-    def __init__(
-        self, message: str, *, retry_after: float | None, kind: ThrottleKind = ThrottleKind.RATE, hint: str = ""
-    ) -> None:
+    def __init__(self, message: str, *, retry_after: float | None, kind: ThrottleKind = ThrottleKind.RATE, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
         self.kind = kind

@@ -82,13 +82,13 @@ class Vault:
             ConfigError: No key that opens it is held, or it was sealed for another place, or it is damaged. Names the key's id, no values.
         """
         if len(sealed) <= _HEAD_BYTES or sealed[0] != _VERSION:
-            raise ConfigError(f"the credential {adapter}.{field} of {customer} was not sealed by this version of Archiver")
+            raise ConfigError(f"the credential {adapter}.{field} of customer {customer} was not sealed by this version of Archiver")
         name = sealed[1 : 1 + _ID_BYTES]
         cipher = self._keys(create=False).get(name)
         if cipher is None:
             held = ", ".join(key.hex() for key in self._ring) or "none"
             raise ConfigError(
-                f"the credential {adapter}.{field} of {customer} was sealed with key {name.hex()}, which is not held",
+                f"the credential {adapter}.{field} of customer {customer} was sealed with key {name.hex()}, which is not held",
                 hint=f"Keys held: {held}. Add the old key to ARCHIVER_KEY or to {self._file}.",
             )
         try:
@@ -96,7 +96,7 @@ class Vault:
             return cipher.decrypt(nonce, sealed[_HEAD_BYTES:], _associated(customer, adapter, field)).decode()
         except InvalidTag:
             raise ConfigError(
-                f"the credential {adapter}.{field} of {customer} does not open with its key {name.hex()}",
+                f"the credential {adapter}.{field} of customer {customer} does not open with its key {name.hex()}",
                 hint="It is damaged, or was sealed for another customer. Connect the storage again.",
             ) from None
 

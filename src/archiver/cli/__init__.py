@@ -36,6 +36,7 @@ COMMANDS = {
     "customers pause": ("archiver.cli.customers:pause", "Serve a customer no more until it is resumed."),
     "customers resume": ("archiver.cli.customers:resume", "Serve a paused customer again."),
     "import": ("archiver.cli.importing:import_items", "Read the sources once and write down what they have; uploads nothing."),
+    "deliveries": ("archiver.cli.deliveries:deliveries", "List deliveries: where each one goes, how it is, and why."),
     "retry": ("archiver.cli.retry:retry", "Let deliveries that were rejected or gone wait again."),
     "sources": ("archiver.cli.adapters:sources", "Show the places where items can come from."),
     "destinations": ("archiver.cli.adapters:destinations", "Show the storages that items can go to."),

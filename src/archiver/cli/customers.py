@@ -72,7 +72,7 @@ async def add(  # noqa: PLR0913  each is a flag
         to_option: An option of a destination, NAME=VALUE or ADAPTER.NAME=VALUE.
         weight: The customer's share when room is scarce, relative to others.
         template: How the paths in the storage are made.
-        ping: Ask each destination first whether it lets us in.
+        ping: Look first whether each source can be read and each destination lets us in.
     """
     out = Output(options)
     settings = settings_of(options)

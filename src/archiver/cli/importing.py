@@ -9,10 +9,11 @@ from archiver.cli.output import Output
 __all__ = ["import_items"]
 
 
-async def import_items(name: str | None = None, /, *, options: Options | None = None) -> None:
+async def import_items(name: str | None = None, /, *, options: Options | None = None) -> int:
     """Read the sources once and write down what they have; uploads nothing.
 
-    `archiver run` does the same by itself and goes on watching. Importing twice is harmless.
+    `archiver run` does the same by itself and goes on watching. Importing twice is harmless. A source that cannot be read keeps no other
+    from being read; the exit code is then 1.
 
     ```
     archiver import
@@ -24,6 +25,9 @@ async def import_items(name: str | None = None, /, *, options: Options | None = 
     """
     out = Output(options)
     async with Archiver.open(settings_of(options)) as archiver:
-        collected = await archiver.import_items(name)
-    out.say(f"Found {collected.found} items, {collected.new} of them new.")
-    out.result({"found": collected.found, "new": collected.new})
+        imported = await archiver.import_items(name)
+    out.say(f"Found {imported.found:,} items, {imported.new:,} of them new.")
+    for customer, reason in imported.unreadable.items():
+        out.say(f"A source of {customer} could not be read: {reason}")
+    out.result(imported)
+    return 1 if imported.unreadable else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ __all__ = ["Display", "live"]
 _DRAW_SECONDS = 0.5
 _RATE_SECONDS = 5.0  # the rate shown is the mean over this time
 _LINE_SECONDS = 5.0  # between lines where there is no terminal
+_WIDE = 100  # columns of a terminal that has room for the time of day as well
+_COLUMNS = ("customer", "to", "waiting", "in flight", "archived", "items/s", "calls/s", "state")
 _NUMBERS = frozenset({"waiting", "in flight", "archived", "items/s", "calls/s"})
 
 
@@ -72,16 +75,21 @@ class Display:
         throttled = [lane.customer for lane in progress.lanes if lane.throttled_until]
         text = f"{progress.seconds:5.0f} s   archived {progress.archived:,}   waiting {waiting:,}   {self.rate():,.0f} items/s"
         if throttled:
-            shown = ", ".join(throttled[:3]) + (f" and {len(throttled) - 3} more" if len(throttled) > 3 else "")
-            text += f"   throttled: {shown}"
+            text += f"   throttled: {_few(throttled)}"
+        if progress.unreadable:
+            text += f"   cannot be read: {_few(list(progress.unreadable))}"
         return f"{text}   {self.note}".rstrip()
 
     def _drawing(self, progress: Progress) -> Group:
         # Busy lanes first; what does not fit on the screen is only counted.
         lanes = sorted(progress.lanes, key=lambda lane: (not lane.throttled_until, -lane.waiting, -lane.in_flight, lane.customer))
         room = max(3, self._out.console.height - 5)
-        columns = ["customer", "to", "waiting", "in flight", "archived", "items/s", "calls/s", "state"]
-        table = make_table(columns, [self._cells(lane) for lane in lanes[:room]], right=_NUMBERS)
+        rows: list[tuple[object, ...]] = [self._cells(lane) for lane in lanes[:room]]
+        columns: tuple[str, ...] = _COLUMNS
+        if self._out.console.width < _WIDE and len({lane.adapter for lane in lanes}) <= 1:
+            # The same word in every row; its room lets the state stand in one line.
+            columns, rows = (columns[0], *columns[2:]), [(row[0], *row[2:]) for row in rows]
+        table = make_table(columns, rows, right=_NUMBERS)
         hidden = lanes[room:]
         rest = f"… and {len(hidden)} more lanes, {sum(lane.waiting for lane in hidden):,} waiting" if hidden else ""
         return Group(Text(self.headline(progress), style="bold"), table, Text(rest, style="dim"))
@@ -89,8 +97,9 @@ class Display:
     def _cells(self, lane: LaneProgress) -> tuple[object, ...]:
         state = f"{lane.state}: {lane.reason}" if lane.reason else "" if lane.state == "active" else str(lane.state)
         if lane.throttled_until:
-            rest = max(0.0, lane.throttled_until / 1000 - time.time())
-            state = f"throttled until {clock_time(lane.throttled_until)} ({rest:.0f} s)"
+            rest = math.ceil(max(0.0, lane.throttled_until / 1000 - time.time()))
+            wide = self._out.console.width >= _WIDE
+            state = f"throttled until {clock_time(lane.throttled_until)} ({rest} s)" if wide else f"throttled {rest} s"
         pace = "–" if lane.calls_per_second is None else f"{lane.calls_per_second:.1f}"
         return (
             lane.customer,
@@ -102,6 +111,10 @@ class Display:
             pace,
             state,
         )
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from archiver.cli.options import Options, settings_of
 from archiver.cli.output import Output, bytes_text
 from archiver.cli.progress import Display, live
 from archiver.cli.signals import draining
+from archiver.cli.status import tell_parked
 from archiver.cli.version import installed_version
 from archiver.observe import log
 from archiver.settings import Settings
@@ -31,7 +32,7 @@ async def run(  # noqa: PLR0913  each is a flag
     drain_seconds: float | None = None,
     sweep_seconds: float | None = None,
     options: Options | None = None,
-) -> None:
+) -> int:
     """Archive what every customer's sources have, and what comes, until told to stop.
 
     Customers may be added, paused and resumed by other commands meanwhile. The first SIGTERM or Ctrl-C lets uploads that have begun
@@ -43,7 +44,8 @@ async def run(  # noqa: PLR0913  each is a flag
     ```
 
     Args:
-        until_empty: End by itself when the sources were read once and nothing is left that could be uploaded now.
+        until_empty: End by itself when the sources were read once and nothing is left that could be uploaded now. A source that
+            cannot be read is tried three times; the exit code is then 1.
         uploads_in_flight: Most items on their way at one time.
         bytes_in_flight: Most bytes held in memory at one time, such as 32MiB.
         drain_seconds: How long uploads may still run after a stop was asked for.
@@ -70,6 +72,7 @@ async def run(  # noqa: PLR0913  each is a flag
             _log.info("Stopped", drained=ended)
         progress = await archiver.progress()
     _tell_end(out, progress, ended=ended)
+    return 1 if until_empty and progress.unreadable else 0
 
 
 def _tell_draining(out: Output, display: Display, settings: Settings) -> None:
@@ -86,7 +89,10 @@ def _tell_end(out: Output, progress: Progress, *, ended: bool) -> None:
     if not ended:
         out.say("Some uploads were cut short; they go on at the next start.")
     if rejected:
-        out.say(f"{rejected:,} need a person: archiver status")
+        out.say(f"{rejected:,} need a person: archiver deliveries --state rejected")
+    tell_parked(out, progress.lanes)
+    for customer, reason in progress.unreadable.items():
+        out.say(f"A source of {customer} could not be read: {reason}")
     out.result(
         {
             "archived": progress.archived,
@@ -95,5 +101,6 @@ def _tell_end(out: Output, progress: Progress, *, ended: bool) -> None:
             "rejected": rejected,
             "seconds": round(progress.seconds, 3),
             "drained": ended,
+            "unreadable": progress.unreadable,
         }
     )

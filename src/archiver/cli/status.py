@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
-from archiver.app import Archiver
+from archiver.app import Archiver, LaneProgress
 from archiver.cli.options import Options, settings_of
 from archiver.cli.output import Output, ago, bytes_text, clock_time
 from archiver.database.port import LaneCounters
 
-__all__ = ["status"]
+__all__ = ["status", "tell_parked"]
 
 _NUMBERS = frozenset({"waiting", "archived", "rejected", "gone", "size", "oldest"})
 
@@ -32,8 +33,16 @@ async def status(*, options: Options | None = None) -> None:
         out.table(columns, [_cells(lane) for lane in lanes], right=_NUMBERS)
         rejected = sum(lane.rejected for lane in lanes)
         if rejected:
-            out.say(f"{rejected} need a person. Try them again: archiver retry --all")
+            out.say(f"{rejected:,} need a person. Why: archiver deliveries --state rejected. Try them again: archiver retry --all")
+        tell_parked(out, lanes)
     out.result(lanes)
+
+
+def tell_parked(out: Output, lanes: Sequence[LaneCounters | LaneProgress]) -> None:
+    """What a person can do for each destination that needs one."""
+    for lane in lanes:
+        if lane.state != "active":
+            out.say(f"{lane.customer}'s {lane.adapter} needs a person. When it is mended: archiver customers resume {lane.customer}")
 
 
 def _cells(lane: LaneCounters) -> tuple[object, ...]:

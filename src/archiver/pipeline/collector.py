@@ -24,6 +24,7 @@ from genstage.clock import Clock
 __all__ = ["Collected", "Collector"]
 
 _LONGEST_REST = 60.0  # seconds between two tries of a source that cannot be read
+_TRIES = 3  # in vain, after which a source no longer keeps those waiting who wait for a complete pass
 
 
 class Collected(msgspec.Struct, frozen=True):
@@ -48,6 +49,10 @@ class Collector:
         hint: Told which lanes have something waiting now.
         clock: Time.
         listener: Told what happens.
+
+    Attributes:
+        passed: Sources that were passed over completely, or tried several times in vain.
+        failing: Sources that cannot be read now, each with what it says.
     """
 
     def __init__(  # noqa: PLR0913  its five neighbours and the time
@@ -68,6 +73,7 @@ class Collector:
         self._listener = listener
         self._jitter = random.Random()  # noqa: S311  spreads retries, guards nothing
         self.passed: set[int] = set()
+        self.failing: dict[int, SourceFailed] = {}
 
     async def watch(self, customer: Customer, source: Connection) -> None:
         """Collects from one source without end; returns only if the source is finite. A source that fails is tried again."""
@@ -79,11 +85,16 @@ class Collector:
                     async for page in pages:
                         await self._add(customer, source, page)
                         failures = 0
+                        self.failing.pop(source.id, None)
                 finished = True
             except ArchiverError as error:  # also a table that lost a column, also a database that is away: nobody else's trouble
                 failures += 1
                 retry_in = min(_LONGEST_REST, 2.0 ** min(failures, 6)) * (0.5 + 0.5 * self._jitter.random())
-                self._listener(SourceFailed(source=source.id, customer=customer.name, reason=error.message, retry_in=retry_in))
+                failed = SourceFailed(source=source.id, customer=customer.name, reason=error.message, retry_in=retry_in)
+                self.failing[source.id] = failed
+                self._listener(failed)
+                if failures >= _TRIES:
+                    self.passed.add(source.id)
                 await self._clock.sleep(retry_in)
 
     async def collect(self, customer: Customer, source: Connection) -> Collected:

@@ -103,7 +103,7 @@ def test_a_customer_from_folder_to_folder(archiver: Any, tmp_path: Path) -> None
     assert added["customer"]["name"] == "acme"
     assert [one["role"] for one in added["customer"]["connections"]] == ["source", "destination"]
     assert "archiver run" in words
-    assert archiver("import")[1] == {"found": 3, "new": 3}
+    assert archiver("import")[1] == {"found": 3, "new": 3, "unreadable": {}}
     assert archiver("import", "acme")[1]["new"] == 0
     code, ended, _ = archiver("run", "--until-empty")
     assert (code, ended["archived"], ended["waiting"], ended["drained"]) == (0, 3, 0, True)
@@ -137,12 +137,40 @@ def test_retry(archiver: Any, tmp_path: Path) -> None:
     in_the_way.write_bytes(b"somebody else's")
     archiver("customers", "add", "two", "--from", f"folder:{source}", *AT_ONCE, "--to", f"folder:{second}")
     assert archiver("run", "--until-empty")[1]["rejected"] == 1
+    (row,) = archiver("deliveries", "--state", "rejected")[1]
+    assert (row["customer"], row["reason"]) == ("two", "ConflictError")
+    assert [one["customer"] for one in archiver("deliveries", "--limit", "1")[1]] == ["one"]
+    assert archiver("retry", "--customer", "nobody")[0] == 78
     assert archiver("retry", "--customer", "one")[1] == {"retried": 0}
     in_the_way.unlink()
     assert archiver("retry", "--customer", "two", "--reason", "ConflictError")[1] == {"retried": 1}
     ended = archiver("run", "--until-empty")[1]
     assert (ended["archived"], ended["rejected"]) == (1, 0)
     assert in_the_way.read_bytes() == b"sound"
+
+
+def test_a_source_that_cannot_be_read(archiver: Any, tmp_path: Path) -> None:
+    """It is told when it is added; later on it keeps nobody else waiting, and the exit code says that it was not read."""
+    gone, target = tmp_path / "gone", tmp_path / "out"
+    words = ("customers", "add", "acme", "--from", f"folder:{gone}", "--to", f"folder:{target}")
+    code, document, _ = archiver(*words)
+    assert (code, document["error"]) == (1, "UnavailableError")
+    assert archiver("customers", "list")[1] == []
+    assert archiver(*words, "--no-ping")[0] == 0
+    archiver("customers", "add", "other", "--from", "memory:5", "--to", f"folder:{tmp_path / 'other'}")
+    code, imported, _ = archiver("import")
+    assert (code, imported["found"], list(imported["unreadable"])) == (1, 5, ["acme"])
+    code, ended, text = archiver("run", "--until-empty")
+    assert (code, ended["archived"], list(ended["unreadable"])) == (1, 5, ["acme"])
+    assert "A source of acme could not be read" in text
+
+
+def test_a_home_that_cannot_be_made(archiver: Any, tmp_path: Path) -> None:
+    """A line that names it, and what to do; no internal error."""
+    (tmp_path / "file").write_text("no directory")
+    code, document, _ = archiver("customers", "list", "--home", str(tmp_path / "file" / "home"), "--config", "/dev/null")
+    assert (code, document["error"]) == (78, "ConfigError")
+    assert "--home" in document["hint"]
 
 
 def test_errors_for_machines(archiver: Any) -> None:

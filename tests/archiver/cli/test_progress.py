@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import time
 
 import pytest
 from rich.console import Console
@@ -91,3 +92,26 @@ def test_a_parked_lane_says_why() -> None:
     display.show(progress(1.0))
     cells = display._cells(lane(1, state=ConnectionState.QUOTA_FULL, reason="no space left"))
     assert cells[-1] == "quota_full: no space left"
+
+
+def test_a_narrow_terminal_shows_each_lane_in_one_line() -> None:
+    """At 80 columns a throttled lane's countdown does not wrap; the destination is left out where all are the same."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, height=20, color_system=None)
+    out = Output(None)
+    out.console = console
+    until = int((time.time() + 300) * 1000)
+    airline = lane(2, customer="airline", waiting=123_456, archived=1_234_567, calls_per_second=12.5, throttled_until=until)
+    with Live(console=console, auto_refresh=False) as screen:
+        Display(out, screen).show(progress(1.0, lane(1, customer="quiet-customer"), airline))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    lines = [line.rstrip() for line in text.splitlines() if line.startswith("airline")]
+    assert all(line.endswith(("throttled 300 s", "throttled 299 s")) for line in lines), lines
+    assert "dropbox" not in text
+
+
+def test_customers_whose_sources_cannot_be_read_are_named() -> None:
+    """The headline names them beside what goes on."""
+    display = Display(Output(None), None)
+    looked = Progress(seconds=1.0, archived=0, archived_bytes=0, reads=0, lanes=[lane(1)], unreadable={"c1": "the folder is away"})
+    display.show(looked)
+    assert display.headline(looked).endswith("cannot be read: c1")

@@ -37,11 +37,13 @@ def add_customer(core: sa.Connection, customer: Customer) -> Customer:
         ConfigError: The name is taken or not allowed.
     """
     if not _NAME.fullmatch(customer.name):
-        raise ConfigError("a customer's name is 1 to 64 of a-z 0-9 . _ - and begins with a letter or digit")
+        raise ConfigError(
+            "a customer's name is 1 to 64 of a-z 0-9 . _ - and begins with a letter or digit", hint="Such as acme or acme-berlin."
+        )
     if customer.weight < 1:
-        raise ConfigError("a customer's weight is at least 1")
+        raise ConfigError("a customer's weight is at least 1", hint="1 is everybody's share, 2 twice as much.")
     if core.execute(sa.select(customers.c.id).where(customers.c.name == customer.name)).first():
-        raise ConfigError(f"there is a customer {customer.name} already")
+        raise ConfigError(f"there is a customer {customer.name} already", hint="Choose another name; `archiver customers list` shows them.")
     row = msgspec.structs.asdict(customer)
     del row["id"]
     added = core.execute(customers.insert().values(row)).inserted_primary_key
@@ -63,7 +65,7 @@ def set_customer_state(core: sa.Connection, name: str, state: CustomerState) -> 
     core.execute(customers.update().where(customers.c.name == name).values(state=state.value))
     row = core.execute(sa.select(customers).where(customers.c.name == name)).first()
     if row is None:
-        raise ConfigError(f"there is no customer {name}", hint="archiver customers list")
+        raise ConfigError(f"there is no customer {name}", hint="`archiver customers list` shows them.")
     return _customer(row)
 
 

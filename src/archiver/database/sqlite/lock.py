@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from archiver.database.port import Owner
-from archiver.errors import ConfigError, DatabaseHeldError
+from archiver.errors import ConfigError, DatabaseHeldError, DatabaseUnavailableError
 from archiver.model import Millis
 
 __all__ = ["ServeLock"]
@@ -40,7 +40,8 @@ class ServeLock:
 
         Raises:
             DatabaseHeldError: Another process has it.
-            ConfigError: The lock file cannot be written.
+            ConfigError: The lock file cannot be made.
+            DatabaseUnavailableError: The disk is full.
         """
         if self._descriptor is not None:
             return
@@ -53,10 +54,14 @@ class ServeLock:
         except BlockingIOError:
             os.close(descriptor)
             raise self._held() from None
-        owner = msgspec.json.encode(Owner(pid=os.getpid(), host=socket.gethostname(), since=now))
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, owner, 0)
         self._descriptor = descriptor
+        owner = msgspec.json.encode(Owner(pid=os.getpid(), host=socket.gethostname(), since=now))
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, owner, 0)
+        except OSError as error:
+            self.give_back()
+            raise DatabaseUnavailableError(f"cannot write {self._path}: {error.strerror}", hint="Make room on its disk.") from error
 
     def give_back(self) -> None:
         """Lets go of the lock; harmless if it is not held."""

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from archiver.database import migrations
 from archiver.database.schema import HEAD
+from archiver.database.sqlite.handle import translate
 from archiver.errors import ConfigError, SchemaError
 
 __all__ = ["is_current", "migrate", "prepare"]
@@ -26,6 +27,7 @@ def prepare(path: Path) -> None:
 
     Raises:
         ConfigError: It cannot be a database.
+        DatabaseUnavailableError: It cannot be written now.
     """
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         raise ConfigError(f"SQLite {sqlite3.sqlite_version} is too old; at least {'.'.join(map(str, OLDEST_SQLITE))} is needed")
@@ -40,8 +42,11 @@ def prepare(path: Path) -> None:
         mode = _wal(raw)
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
-            raise ConfigError(f"{path} is not a SQLite database") from error
-        raise
+            raise ConfigError(f"{path} is not a SQLite database", hint="Name another file with --database.") from error
+        translated = translate(error)
+        if translated is None:
+            raise
+        raise translated from error
     finally:
         raw.close()
     if mode != "wal":

@@ -43,7 +43,10 @@ class DropboxAdapter:
         """Makes the destination; talks to nobody yet."""
         credentials = Credentials(**{name: _word(options, name) for name in Credentials.__struct_fields__})
         if not credentials.refresh_token and not credentials.access_token:
-            raise ConfigError("dropbox needs the option 'refresh_token' or 'access_token'", hint="docs/dropbox.md tells how to get one.")
+            raise ConfigError(
+                "dropbox needs the option 'refresh_token' or 'access_token'",
+                hint="Set ARCHIVER_DROPBOX_REFRESH_TOKEN; docs/dropbox.md tells how to get one.",
+            )
         if credentials.refresh_token and not credentials.app_key:
             raise ConfigError("dropbox needs the option 'app_key' with a refresh token", hint="It stands in the app's settings at Dropbox.")
         api_url = options["api_url"].rstrip("/")

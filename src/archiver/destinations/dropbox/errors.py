@@ -212,7 +212,7 @@ def network_error(error: Exception, route: str) -> ArchiverError:
     if isinstance(error, aiohttp.InvalidURL):
         return MisconfiguredError("the address of Dropbox is not one", hint="Check the options api_url and content_url.")
     if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)):
-        return UnavailableError(f"Dropbox cannot be reached ({name})")
+        return UnavailableError(f"Dropbox cannot be reached ({name})", hint="Check the network, its proxy, and the option api_url.")
     return TransientError(f"the connection to Dropbox broke at {route} ({name})")
 
 
