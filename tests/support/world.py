@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from archiver.database.port import LaneCounters
 from archiver.database.sqlite import SqliteDatabase
 from archiver.destinations.memory import MemoryDestination, MemoryStore
 from archiver.destinations.port import Context, Destination, Features, Pace
+from archiver.errors import DatabaseUnavailableError
 from archiver.fleet.local import LocalFleet
 from archiver.model import Connection, Discovery, Kind, Role
 from archiver.pipeline.assembly import Assembly, Parts
@@ -23,15 +25,27 @@ from genstage.testing import VirtualClock, VirtualLoop, run
 
 
 class Unhurried:
-    """A database whose work takes no virtual time, though its threads need real time for it."""
+    """A database whose work takes no virtual time, though its threads need real time for it.
+
+    Attributes:
+        fails: How often the next calls of a method find the database away.
+        before: What is awaited before a method is called.
+    """
 
     def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
+        self.fails: Counter[str] = Counter()
+        self.before: dict[str, Callable[[], Awaitable[None]]] = {}
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._database, name)
 
         async def unhurried(*args: Any, **named: Any) -> Any:
+            if name in self.before:
+                await self.before[name]()
+            if self.fails[name] > 0:
+                self.fails[name] -= 1
+                raise DatabaseUnavailableError(f"scripted: {name}")
             loop = asyncio.get_running_loop()
             assert isinstance(loop, VirtualLoop)
             with loop.standing_still():
@@ -146,8 +160,12 @@ class World:
         """Everything that there is, to its end."""
         assembly = self.assembly()
         async with asyncio.timeout(3600):
-            await LocalFleet(self.clock).run(assembly, asyncio.Event(), drain_seconds=5.0, until_empty=True)
+            await self.run_assembly(assembly)
         return assembly
+
+    async def run_assembly(self, assembly: Assembly) -> None:
+        """Runs an assembly until nothing is left to do."""
+        await LocalFleet(self.clock).run(assembly, asyncio.Event(), drain_seconds=5.0, until_empty=True)
 
 
 def in_virtual_time(test: Callable[[World], Coroutine[Any, Any, None]]) -> Callable[[Path], None]:

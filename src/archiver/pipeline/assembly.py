@@ -22,6 +22,7 @@ from archiver.pipeline.contents import Contents
 from archiver.pipeline.events import Listener, ignore_event
 from archiver.pipeline.fetcher import Fetcher
 from archiver.pipeline.lanes import LaneParts, Lanes
+from archiver.pipeline.patience import Patience
 from archiver.pipeline.settlement import Settlement
 from archiver.pipeline.share import Budget
 from archiver.sources.port import Source
@@ -71,9 +72,11 @@ class Assembly:
         self._pipeline = Pipeline(clock=parts.clock)
         self.contents = Contents(parts.open_source)
         self.settlement = Settlement(parts.database, parts.clock, parts.listener, jitter)
+        self._patience = Patience(parts.clock, self.settlement.tell_away)
         self.lanes = Lanes(
             LaneParts(
                 database=parts.database,
+                patience=self._patience,
                 pipeline=self._pipeline,
                 settlement=self.settlement,
                 contents=self.contents,
@@ -86,14 +89,14 @@ class Assembly:
             )
         )
         self.settlement.control(self.lanes)
-        self.fetcher = Fetcher(parts.database, self.lanes.awake, parts.clock, self.lanes.went_dry)
+        self.fetcher = Fetcher(parts.database, self._patience, self.lanes.awake, parts.clock, self.lanes.went_dry)
         self.collector = Collector(
             parts.database, self.contents, parts.name_rules, self.lanes.hint, clock=parts.clock, listener=parts.listener
         )
 
     def services(self) -> list[Coroutine[None, None, None]]:
         """What must run beside the stages, until cancelled."""
-        return [self.settlement.run(), self.lanes.run()]
+        return [self.settlement.run(), self.lanes.run(), self.lanes.probes.run()]
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -122,13 +125,16 @@ class Assembly:
 
     async def close(self) -> None:
         """Saves paces and closes what is open; the last thing."""
-        await self.lanes.close()
-        await self.contents.close()
+        try:
+            await self.lanes.close()
+        finally:
+            await self.contents.close()
 
     async def sources(self) -> list[tuple[Customer, Connection]]:
         """Every source of every active customer."""
-        customers = {c.id: c for c in await self._parts.database.customers() if c.state is CustomerState.ACTIVE}
-        connections = await self._parts.database.connections(role=Role.SOURCE)
+        database = self._parts.database
+        customers = {c.id: c for c in await self._patience(database.customers) if c.state is CustomerState.ACTIVE}
+        connections = await self._patience(database.connections, role=Role.SOURCE)
         return [(customers[c.customer_id], c) for c in connections if c.customer_id in customers]
 
     async def is_empty(self) -> bool:
@@ -141,6 +147,6 @@ class Assembly:
         if any(source.id not in self.collector.passed for _, source in await self.sources()):
             return False
         now = int(self._parts.clock.wall() * 1000)
-        due = [lane for lane, ready_at in (await self._parts.database.ready_lanes(now)).items() if ready_at <= now]
-        records = await self._parts.database.lanes(due)
+        due = [lane for lane, ready_at in (await self._patience(self._parts.database.ready_lanes, now)).items() if ready_at <= now]
+        records = await self._patience(self._parts.database.lanes, due)
         return not any(record.destination.state == "active" for record in records.values())

@@ -72,6 +72,13 @@ class Circuit:
         self._probing = None
         return True
 
+    def passes(self, lane: LaneId) -> bool:
+        """A lane has nothing to call the provider with: whether it was the probe, and another lane may be now."""
+        if self._probing != lane:
+            return False
+        self._probing = None
+        return True
+
     def worked(self) -> None:
         """The provider answered: the circuit closes."""
         if self.failures:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from archiver.database.port import Database, Want
 from archiver.model import Delivery, LaneId
 from archiver.pipeline.lane import Lane
+from archiver.pipeline.patience import Patience
 from genstage import KeyedDispatcher, Producer
 from genstage.clock import Clock
 
@@ -18,6 +19,7 @@ class Fetcher(Producer[Delivery], dispatcher=KeyedDispatcher()):
 
     Args:
         database: Read, never written.
+        patience: With it: what was demanded stays owed while it is away.
         lanes: The lanes that are awake, by id.
         clock: Time.
         went_dry: Told when everything due of a lane was read, and how many of what it asked for are on their way to it.
@@ -28,8 +30,11 @@ class Fetcher(Producer[Delivery], dispatcher=KeyedDispatcher()):
 
     poll_interval = None  # a dry lane has no demand; hints, timers and the sweep wake it
 
-    def __init__(self, database: Database, lanes: Mapping[LaneId, Lane], clock: Clock, went_dry: Callable[[Lane, int], None]) -> None:
+    def __init__(
+        self, database: Database, patience: Patience, lanes: Mapping[LaneId, Lane], clock: Clock, went_dry: Callable[[Lane, int], None]
+    ) -> None:
         self._database = database
+        self._patience = patience
         self._lanes = lanes
         self._clock = clock
         self._went_dry = went_dry
@@ -37,16 +42,17 @@ class Fetcher(Producer[Delivery], dispatcher=KeyedDispatcher()):
 
     async def handle_demand(self, demand: Mapping[LaneId, int]) -> Mapping[LaneId, list[Delivery]]:
         """One read for every lane that asked."""
-        wants: dict[LaneId, Want] = {lane_id: self._lanes[lane_id].want(n) for lane_id, n in demand.items() if lane_id in self._lanes}
+        asking = {lane_id: self._lanes[lane_id] for lane_id in demand if lane_id in self._lanes}
+        wants: dict[LaneId, Want] = {lane_id: lane.want(demand[lane_id]) for lane_id, lane in asking.items()}
         if not wants:
             return {}
         self.reads += 1
-        found = await self._database.waiting(wants, int(self._clock.wall() * 1000))
+        found = await self._patience(self._database.waiting, wants, int(self._clock.wall() * 1000))
         deliveries: dict[LaneId, list[Delivery]] = {}
         for lane_id, want in wants.items():
-            lane = self._lanes.get(lane_id)
-            if lane is None:
-                continue
+            lane = asking[lane_id]
+            if self._lanes.get(lane_id) is not lane:
+                continue  # put away meanwhile, perhaps awake anew: what was read for the one before may be settled by now
             fresh = lane.took(want, found.get(lane_id, ()), demand[lane_id])
             if fresh:
                 deliveries[lane_id] = fresh

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import heapq
 import random
 from collections.abc import Awaitable, Callable, Iterable
 
@@ -16,7 +15,7 @@ import msgspec
 
 from archiver.database.port import Database, LaneRecord
 from archiver.destinations.port import Destination, Pace
-from archiver.errors import ArchiverError, ThrottleKind
+from archiver.errors import ConfigError, DatabaseUnavailableError, ThrottleKind
 from archiver.model import Connection, ConnectionState, CustomerState, Delivery, LaneId
 from archiver.pipeline.circuit import Circuit
 from archiver.pipeline.contents import Contents
@@ -24,8 +23,12 @@ from archiver.pipeline.events import LaneIdle, LaneParked, LaneResumed, LaneThro
 from archiver.pipeline.gate import Gate
 from archiver.pipeline.lane import Lane
 from archiver.pipeline.pacer import Pacer
+from archiver.pipeline.patience import Patience
+from archiver.pipeline.probes import ProbeParts, Probes
 from archiver.pipeline.settlement import Settlement
 from archiver.pipeline.share import Budget, FairShare
+from archiver.pipeline.sharing import Sharing
+from archiver.pipeline.timers import Timers
 from archiver.pipeline.uploader import Uploader
 from genstage import Pipeline, Producer
 from genstage.clock import Clock
@@ -34,9 +37,6 @@ __all__ = ["LaneParts", "Lanes"]
 
 _CHANGES_SECONDS = 1.0  # how often another process's writes are looked for; one cheap pragma
 _IDLE_SECONDS = 10.0  # how long a dry lane stays awake: keeps its connection warm for what comes next
-_PROBE_SECONDS = 15 * 60.0  # how often a full or misconfigured destination is looked at again
-_PROBED = frozenset({ConnectionState.QUOTA_FULL, ConnectionState.MISCONFIGURED})
-_MOST_UNSETTLED = 20_000  # outcomes waiting for the database beyond which nothing more is asked
 
 
 class LaneParts(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +44,7 @@ class LaneParts(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         database: Where lanes and their work are.
+        patience: With it.
         pipeline: Where Uploaders run.
         settlement: Where outcomes go.
         contents: Where bytes come from.
@@ -56,6 +57,7 @@ class LaneParts(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     database: Database
+    patience: Patience
     pipeline: Pipeline
     settlement: Settlement
     contents: Contents
@@ -73,20 +75,29 @@ class Lanes:
     def __init__(self, parts: LaneParts) -> None:
         self._parts = parts
         self._clock = parts.clock
-        self._share = FairShare(parts.budget)
         self._circuits: dict[str, Circuit] = {}
-        self._timers: list[tuple[float, LaneId]] = []
-        self._due: dict[LaneId, float] = {}
-        self._probes: dict[LaneId, float] = {}
+        self._patience = parts.patience
+        self._timers = Timers()
         self._hinted: set[LaneId] = set()
+        self._parking: set[LaneId] = set()  # parked, and the database does not know it yet
         self._chores: list[Callable[[], Awaitable[None]]] = []
         self._wake = asyncio.Event()
-        self._scheduled = False
         self._stopping = False
         self._fetcher: Producer[Delivery] | None = None
         self._next_sweep = 0.0
         self._changes = -1
         self.awake: dict[LaneId, Lane] = {}
+        self._sharing = Sharing(FairShare(parts.budget), self.awake, parts.settlement, parts.clock, self._wake.set)
+        self.probes = Probes(
+            ProbeParts(
+                database=parts.database,
+                patience=parts.patience,
+                open_destination=parts.open_destination,
+                resumed=lambda lane_id: self.hint([lane_id]),
+                clock=parts.clock,
+                listener=parts.listener,
+            )
+        )
         self.on_change: Callable[[], None] = lambda: None
 
     def fetch_from(self, fetcher: Producer[Delivery]) -> None:
@@ -97,29 +108,7 @@ class Lanes:
 
     def schedule(self) -> None:
         """Shares out room soon; however often it is called before, once."""
-        if not self._scheduled and not self._stopping:
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._share_out)
-
-    def _share_out(self) -> None:
-        self._scheduled = False
-        settlement = self._parts.settlement
-        if self._stopping or settlement.away or settlement.waiting > _MOST_UNSETTLED:
-            return
-        held_items = held_bytes = 0
-        claims = []
-        for lane in self.awake.values():
-            held_items += lane.held_items
-            held_bytes += lane.held_bytes
-            if lane.closed() is None:
-                claim = lane.claim()
-                if claim.wants > 0 and lane.circuit.lets(lane.id, self._clock.time()):
-                    claims.append(claim)
-        if claims:
-            for lane_id, count in self._share.grant(claims, held_items=held_items, held_bytes=held_bytes).items():
-                subscription = self.awake[lane_id].subscription
-                if subscription is not None:
-                    subscription.ask(count)
+        self._sharing.soon()
 
     def went_dry(self, lane: Lane, coming: int) -> None:
         """Everything due of the lane was read: it takes back the demand that is not met by what is coming, until there is more."""
@@ -137,19 +126,25 @@ class Lanes:
     def worked(self, lane: Lane) -> None:
         """The provider answered as it should."""
         lane.failures = 0
-        if lane.circuit.failures:
-            lane.circuit.worked()
+        lane.circuit.worked()
+
+    def back(self) -> None:
+        """The database can be written again."""
+        self.schedule()
 
     def park(self, lane: Lane, state: ConnectionState, reason: str) -> None:
-        """The lane must wait for a person or a probe; told once."""
+        """The lane must wait for a person or a probe; told once. Whoever says so has been reached."""
         if lane.parked is None:
             lane.parked = state
+            lane.circuit.worked()
             _retract(lane)
-            self._do(lambda: self._parked(lane, state, reason))
+            self._parking.add(lane.id)
+            self._do(lambda: self._parked(lane.id, lane.customer.name, state, reason))
 
-    async def _parked(self, lane: Lane, state: ConnectionState, reason: str) -> None:
-        if await self._parts.database.set_connection_state(lane.id, state, reason):
-            self._parts.listener(LaneParked(lane=lane.id, customer=lane.customer.name, state=state, reason=reason))
+    async def _parked(self, lane_id: LaneId, customer: str, state: ConnectionState, reason: str) -> None:
+        if await self._patience(self._parts.database.set_connection_state, lane_id, state, reason):
+            self._parts.listener(LaneParked(lane=lane_id, customer=customer, state=state, reason=reason))
+        self._parking.discard(lane_id)
 
     def away(self, lane: Lane, reason: str, *, source: bool) -> None:
         """The lane's provider, or its source, cannot be reached: it rests, and if others see the same the provider's circuit opens."""
@@ -174,10 +169,13 @@ class Lanes:
 
     def due_at(self, lane: Lane, ready_at: int) -> None:
         """Something of the lane is due at that moment, in milliseconds since the epoch. The earliest is kept; the sweep finds others."""
+        self._due(lane.id, ready_at)
+
+    def _due(self, lane_id: LaneId, ready_at: int) -> None:
         when = self._clock.time() + max(0.0, ready_at / 1000 - self._clock.wall()) + 0.001
-        if when < self._due.get(lane.id, float("inf")):
-            self._due[lane.id] = when
-            self._at(when, lane.id)
+        self._timers.due(when, lane_id, ready_at)
+        if self._timers.next == when:
+            self._wake.set()
 
     def _throttled(self, lane_id: LaneId, until: float, kind: ThrottleKind) -> None:
         lane = self.awake.get(lane_id)
@@ -185,6 +183,7 @@ class Lanes:
             return
         wall = int((self._clock.wall() + until - self._clock.time()) * 1000)
         self._parts.listener(LaneThrottled(lane=lane_id, customer=lane.customer.name, until=wall, kind=kind))
+        lane.circuit.worked()  # who refuses can be reached
         if lane.gate.throttled_until() > self._clock.time():
             _retract(lane)
         self._at(until, lane_id)
@@ -193,7 +192,7 @@ class Lanes:
     async def _save_pace(self, lane: Lane) -> None:
         rest = lane.gate.throttled_until() - self._clock.time()
         until = int((self._clock.wall() + rest) * 1000) if rest > 0 else 0
-        await self._parts.database.save_pace(lane.id, throttled_until=until, pace=lane.gate.learnt())
+        await self._patience(self._parts.database.save_pace, lane.id, throttled_until=until, pace=lane.gate.learnt())
 
     # -- waking and putting away ----------------------------------------------------------------------------------------------------
 
@@ -208,9 +207,18 @@ class Lanes:
                 lane.read_again()
                 self.schedule()
 
+    def look_again(self) -> None:
+        """This process has itself added, paused or resumed something: that is no change which another connection would show."""
+        self._changes = -1
+        self._wake.set()
+
     async def run(self) -> None:
         """Wakes, sweeps, keeps timers and does what must be awaited, one thing after the other, until cancelled."""
         while True:
+            self._sharing.check()
+            while self._chores:
+                await self._chores[0]()
+                del self._chores[0]
             now = self._clock.time()
             if now >= self._next_sweep:
                 await self._sweep()
@@ -219,84 +227,68 @@ class Lanes:
             hinted, self._hinted = self._hinted, set()
             if hinted:
                 await self._wake_up(hinted)
-            while self._chores:
-                await self._chores.pop(0)()
-            self._ring()
-            for lane in [lane for lane in self.awake.values() if self._is_over(lane)]:
-                await self._put_away(lane)
+            if rung := self._timers.ring(self._clock.time()):
+                self.hint(rung)
+            for lane in list(self.awake.values()):
+                if self._is_over(lane):  # asked for each when its turn has come: putting one away takes time
+                    await self._put_away(lane)
             if not self._hinted and not self._chores:
                 await self._rest()
 
     async def _rest(self) -> None:
         self._wake.clear()
-        until = min([self._next_sweep, self._clock.time() + _CHANGES_SECONDS] + [when for when, _ in self._timers[:1]])
+        until = min(self._next_sweep, self._clock.time() + _CHANGES_SECONDS, self._timers.next or float("inf"))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, until - self._clock.time())):
                 await self._wake.wait()
 
     async def _sweep(self) -> None:
         """Finds lanes with due work, in case a hint was lost; and when the others will be due."""
-        wall = self._clock.wall()
-        for lane_id, ready_at in (await self._parts.database.ready_lanes(int(wall * 1000))).items():
-            if ready_at <= wall * 1000:
+        now = int(self._clock.wall() * 1000)
+        for lane_id, ready_at in (await self._patience(self._parts.database.ready_lanes, now)).items():
+            if ready_at <= now:
                 self.hint([lane_id])
             else:
-                self._at(self._clock.time() + ready_at / 1000 - wall, lane_id)
+                self._due(lane_id, ready_at)
 
     async def _look_for_changes(self) -> None:
         """Another process may have added, paused or resumed something."""
-        changes = await self._parts.database.changes()
+        changes = await self._patience(self._parts.database.changes)
         if changes == self._changes:
             return
         self._changes = changes
         self.on_change()
-        records = await self._parts.database.lanes(list(self.awake))
+        parked = {lane.id for lane in self.awake.values() if lane.parked is not None} - self._parking
+        records = await self._patience(self._parts.database.lanes, list(self.awake))
         for lane_id, lane in list(self.awake.items()):
             record = records.get(lane_id)
             if record is None or record.customer.state is not CustomerState.ACTIVE:
                 lane.stopping = True
                 _retract(lane)
-            else:
-                # The epoch stays: it is what this process holds the customer under, not who holds it now.
-                lane.customer = msgspec.structs.replace(record.customer, epoch=lane.customer.epoch)
-                if lane.parked is not None and record.destination.state is ConnectionState.ACTIVE:
-                    lane.parked = None
-                    self._parts.listener(LaneResumed(lane=lane_id, customer=lane.customer.name))
-                elif lane.parked is None and record.destination.state is not ConnectionState.ACTIVE:
-                    lane.parked = record.destination.state
-                    _retract(lane)
+                continue
+            # The epoch stays: it is what this process holds the customer under, not who holds it now.
+            lane.customer = msgspec.structs.replace(record.customer, epoch=lane.customer.epoch)
+            lane.stopping = self._stopping  # paused and resumed before it was put away
+            if lane_id in parked and record.destination.state is ConnectionState.ACTIVE:
+                lane.parked = None
+                self._parts.listener(LaneResumed(lane=lane_id, customer=lane.customer.name))
+            elif lane.parked is None and record.destination.state is not ConnectionState.ACTIVE:
+                lane.parked = record.destination.state
+                _retract(lane)
         await self._sweep()
 
     async def _wake_up(self, ids: set[LaneId]) -> None:
-        for lane_id, record in (await self._parts.database.lanes(sorted(ids))).items():
-            if lane_id not in self.awake and not self._stopping and await self._is_open(record):
+        for lane_id, record in (await self._patience(self._parts.database.lanes, sorted(ids))).items():
+            if lane_id in self.awake or self._stopping or record.customer.state is not CustomerState.ACTIVE:
+                continue
+            if record.destination.state is not ConnectionState.ACTIVE:
+                self.probes.want(record)
+                continue
+            try:
                 self._start(record)
+            except ConfigError as error:  # its adapter is not installed, its key not held: nobody else's trouble
+                await self._parked(lane_id, record.customer.name, ConnectionState.MISCONFIGURED, error.message)
         self.schedule()
-
-    async def _is_open(self, record: LaneRecord) -> bool:
-        """Whether the lane may wake; a full or misconfigured destination is looked at again from time to time."""
-        connection = record.destination
-        if record.customer.state is not CustomerState.ACTIVE:
-            return False
-        if connection.state is ConnectionState.ACTIVE:
-            return True
-        now = self._clock.time()
-        since = now - self._clock.wall() + connection.state_since / 1000
-        if connection.state not in _PROBED or now < max(since, self._probes.get(connection.id, since)) + _PROBE_SECONDS:
-            return False
-        self._probes[connection.id] = now
-        destination = self._parts.open_destination(connection, Gate(Pacer(self._clock.time()), self._clock))
-        try:
-            account = await destination.ping()
-        except ArchiverError:
-            return False
-        finally:
-            await destination.close()
-        if connection.state is ConnectionState.QUOTA_FULL and account.free_bytes == 0:
-            return False
-        await self._parts.database.set_connection_state(connection.id, ConnectionState.ACTIVE, "")
-        self._parts.listener(LaneResumed(lane=connection.id, customer=record.customer.name))
-        return True
 
     def _start(self, record: LaneRecord) -> None:
         parts = self._parts
@@ -342,6 +334,8 @@ class Lanes:
         del self.awake[lane.id]
         if lane.uploader is not None:
             await self._parts.pipeline.stop(lane.uploader)
+        if lane.circuit.passes(lane.id):
+            self.schedule()
         await self._save_pace(lane)
         await lane.destination.close()
         self._parts.listener(LaneIdle(lane=lane.id, customer=lane.customer.name))
@@ -350,37 +344,33 @@ class Lanes:
 
     def stop_asking(self) -> None:
         """No new demand; what has arrived and not begun will not begin (it was never written, so it is simply still waiting)."""
-        self._stopping = True
+        self._stopping = self._sharing.stopping = True
         for lane in self.awake.values():
             lane.stopping = True
             _retract(lane)
 
     async def close(self) -> None:
         """Remembers every lane's pace and closes every destination. `run` must not be running."""
-        while self._chores:
-            await self._chores.pop(0)()
-        while self.awake:
-            _, lane = self.awake.popitem()
-            await self._save_pace(lane)
-            await lane.destination.close()
+        self._patience.end()
+        lanes = list(self.awake.values())
+        self.awake.clear()
+        try:
+            while self._chores:
+                await self._chores.pop(0)()
+            for lane in lanes:
+                await self._save_pace(lane)
+        except DatabaseUnavailableError:
+            pass  # told; the next process learns the pace anew
+        finally:
+            for lane in lanes:
+                await lane.destination.close()
 
     # -- timers and chores ----------------------------------------------------------------------------------------------------------
 
     def _at(self, when: float, lane_id: LaneId) -> None:
-        heapq.heappush(self._timers, (when, lane_id))
-        if self._timers[0][0] == when:
+        self._timers.at(when, lane_id)
+        if self._timers.next == when:
             self._wake.set()
-
-    def _ring(self) -> None:
-        now = self._clock.time()
-        rung: set[LaneId] = set()
-        while self._timers and self._timers[0][0] <= now:
-            when, lane_id = heapq.heappop(self._timers)
-            rung.add(lane_id)
-            if self._due.get(lane_id) == when:
-                del self._due[lane_id]
-        if rung:
-            self.hint(rung)
 
     def _do(self, chore: Callable[[], Awaitable[None]]) -> None:
         self._chores.append(chore)

@@ -18,6 +18,7 @@ from archiver.model import ConnectionState, Delivery, Receipt, Session
 from archiver.outcome import Archived, Deferred, Gone, Outcome, Parked, Rejected, Throttled, Unavailable
 from archiver.pipeline.events import BatchSettled, DatabaseAway, DeliveryFailed, Listener
 from archiver.pipeline.lane import Lane
+from archiver.pipeline.patience import rest_seconds
 from genstage.clock import Clock
 
 __all__ = ["RETRY_SECONDS", "LaneControl", "Settlement"]
@@ -29,7 +30,6 @@ The last five are those of the product that users know."""
 LOOKS = 3
 """A source's word that an item is gone or changed is believed at the third look, over at least a minute."""
 _BATCH = 2000
-_AWAY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 
 
 class LaneControl(Protocol):
@@ -53,6 +53,10 @@ class LaneControl(Protocol):
 
     def due_at(self, lane: Lane, ready_at: int) -> None:
         """Something of the lane is due at that moment, in milliseconds since the epoch."""
+        ...
+
+    def back(self) -> None:
+        """The database can be written again, after it could not."""
         ...
 
 
@@ -220,12 +224,21 @@ class Settlement:
                 continue
             try:
                 await self._write()
-                failures, self.away = 0, False
             except DatabaseUnavailableError as error:
                 self.away = True
-                self._listener(DatabaseAway(reason=error.message, waiting=len(self._waiting)))
-                await self._clock.sleep(_AWAY_SECONDS[min(failures, len(_AWAY_SECONDS) - 1)])
+                self.tell_away(error)
+                await self._clock.sleep(rest_seconds(failures))
                 failures += 1
+                continue
+            failures = 0
+            if self.away:
+                self.away = False
+                if self._control is not None:
+                    self._control.back()
+
+    def tell_away(self, error: DatabaseUnavailableError) -> None:
+        """Tells the listener that the database is away, and how much waits for it here."""
+        self._listener(DatabaseAway(reason=error.message, waiting=len(self._waiting)))
 
     async def flush(self) -> None:
         """Returns when everything reported so far is committed. `run` must be running."""

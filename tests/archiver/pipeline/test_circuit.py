@@ -67,3 +67,12 @@ def test_a_success_closes_it() -> None:
     circuit.worked()
     assert not circuit.is_open
     assert circuit.lets(8, now=101.0)
+
+
+def test_a_probe_that_does_not_call_leaves_its_place() -> None:
+    """A lane that was to probe and has nothing to upload any more holds up nobody; what others say of it does not count."""
+    circuit = opened()
+    assert circuit.lets(7, now=101.0)
+    assert not circuit.passes(8)
+    assert circuit.passes(7)
+    assert circuit.lets(8, now=101.0)

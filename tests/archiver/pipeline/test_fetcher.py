@@ -16,9 +16,11 @@ from archiver.pipeline.fetcher import Fetcher
 from archiver.pipeline.gate import Gate
 from archiver.pipeline.lane import Lane
 from archiver.pipeline.pacer import Pacer
+from archiver.pipeline.patience import Patience
 from genstage.clock import SystemClock
 
 CLOCK = SystemClock()
+PATIENCE = Patience(CLOCK, lambda _: None)
 
 
 class Edge:
@@ -70,7 +72,7 @@ async def test_all_lanes_are_read_at_once(dry: list[tuple[LaneId, int]]) -> None
     """Demand per lane is the parameter of one read."""
     lanes = {1: lane(1, 5), 2: lane(2, 3)}
     table: Any = Table({1: 100, 2: 100})
-    fetcher = Fetcher(table, lanes, CLOCK, lambda lane, coming: dry.append((lane.id, coming)))
+    fetcher = Fetcher(table, PATIENCE, lanes, CLOCK, lambda lane, coming: dry.append((lane.id, coming)))
     found = await fetcher.handle_demand({1: 5, 2: 3})
     assert {key: len(rows) for key, rows in found.items()} == {1: 5, 2: 3}
     assert (len(table.reads), fetcher.reads, dry) == (1, 1, [])
@@ -80,7 +82,7 @@ async def test_a_lane_that_comes_short_is_dry(dry: list[tuple[LaneId, int]]) -> 
     """It is told how much is coming; the rest of its demand is taken back."""
     lanes = {1: lane(1, 5), 2: lane(2, 3)}
     table: Any = Table({1: 2})
-    found = await Fetcher(table, lanes, CLOCK, lambda lane, coming: dry.append((lane.id, coming))).handle_demand({1: 5, 2: 3})
+    found = await Fetcher(table, PATIENCE, lanes, CLOCK, lambda lane, coming: dry.append((lane.id, coming))).handle_demand({1: 5, 2: 3})
     assert {key: len(rows) for key, rows in found.items()} == {1: 2}
     assert dry == [(1, 2), (2, 0)]
 
@@ -88,6 +90,21 @@ async def test_a_lane_that_comes_short_is_dry(dry: list[tuple[LaneId, int]]) -> 
 async def test_lanes_that_are_gone_are_not_read(dry: list[tuple[LaneId, int]]) -> None:
     """Put away between the ask and the read: no read at all."""
     table: Any = Table({})
-    fetcher = Fetcher(table, {}, CLOCK, lambda lane, coming: dry.append((lane.id, coming)))
+    fetcher = Fetcher(table, PATIENCE, {}, CLOCK, lambda lane, coming: dry.append((lane.id, coming)))
     assert await fetcher.handle_demand({1: 5}) == {}
     assert fetcher.reads == 0
+
+
+async def test_a_read_for_a_lane_that_was_put_away_meanwhile_is_dropped(dry: list[tuple[LaneId, int]]) -> None:
+    """Awake anew under the same id: it did not ask for this, and what was read may be settled by now."""
+    lanes = {1: lane(1, 5)}
+
+    class Slow(Table):
+        async def waiting(self, wants: Mapping[LaneId, Want], now: int) -> Mapping[LaneId, Sequence[Delivery]]:
+            lanes[1] = lane(1, 5)
+            return await super().waiting(wants, now)
+
+    table: Any = Slow({1: 3})
+    fetcher = Fetcher(table, PATIENCE, lanes, CLOCK, lambda lane, coming: dry.append((lane.id, coming)))
+    assert await fetcher.handle_demand({1: 5}) == {}
+    assert not lanes[1].in_flight

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from archiver.errors import QuotaFullError, TransientError, UnavailableError
-from archiver.model import ConnectionState
+from archiver.destinations.memory import MemoryDestination
+from archiver.destinations.port import Destination, Pace
+from archiver.errors import ConfigError, ReconnectNeededError, TransientError, UnavailableError
+from archiver.model import Connection, ConnectionState, CustomerState
 from archiver.pipeline.events import LaneIdle, LaneParked, LaneResumed, LaneWoke, ProviderUnavailable
 from support.world import World, in_virtual_time
 
@@ -75,23 +77,6 @@ async def test_an_unreachable_provider_is_probed_by_one_lane(world: World) -> No
 
 
 @in_virtual_time
-async def test_a_full_storage_is_looked_at_again_and_goes_on_by_itself(world: World) -> None:
-    """Every quarter of an hour it is asked whether there is space; nobody has to press a button."""
-    await world.add_customer("acme")
-    world.put("acme", 5)
-    full = [True]
-    world.prepare["acme"] = lambda destination: destination.script.fail(QuotaFullError("full"), times=10 if full[0] else 0)
-    async with world.running(world.assembly()):
-        await world.until(lambda: bool(world.seen(LaneParked)))
-        full[0] = False
-        began = world.clock.time()
-        await world.until(lambda: len(world.stores[world.lanes["acme"]].objects) == 5)
-        assert 890 <= world.clock.time() - began <= 950
-    assert len(world.seen(LaneResumed)) == 1
-    assert (await world.counters("acme")).state is ConnectionState.ACTIVE
-
-
-@in_virtual_time
 async def test_a_lost_hint_costs_a_sweep_at_most(world: World) -> None:
     """Another process adds items, and even its write is overlooked: the sweep finds the lane."""
     await world.add_customer("acme")
@@ -114,3 +99,168 @@ async def test_the_pace_is_kept_for_the_next_process(world: World) -> None:
     await world.run_until_empty()
     (connection,) = [c for c in await world.database.connections() if c.id == world.lanes["acme"]]
     assert connection.pace
+
+
+def _unreachable_then(*errors: Exception, times: int = 3) -> object:
+    """What a destination does: it cannot be reached so often, then it says these."""
+
+    def prepare(destination: MemoryDestination) -> None:
+        destination.script.fail(UnavailableError("no route"), times=times)
+        for error in errors:
+            destination.script.fail(error)  # type: ignore[arg-type]
+
+    return prepare
+
+
+@in_virtual_time
+async def test_a_probe_that_ends_otherwise_sets_the_others_free(world: World) -> None:
+    """The lane that probed for all is refused for good: the provider is there, so everybody goes on."""
+    for name in ("a", "b", "c"):
+        await world.add_customer(name)
+        world.put(name, 5)
+        world.prepare[name] = _unreachable_then(ReconnectNeededError("revoked"))  # type: ignore[assignment]
+    world.prepare["c"] = _unreachable_then()  # type: ignore[assignment]
+    async with world.running(world.assembly()):
+        await world.until(lambda: len(world.stores[world.lanes["c"]].objects) == 5)
+        assert world.seen(ProviderUnavailable)
+        assert world.clock.time() < 30
+
+
+@in_virtual_time
+async def test_a_probe_without_work_leaves_its_place_to_others(world: World) -> None:
+    """The customer whose lane was to probe is paused before it could: another lane probes."""
+    other = world.another_database()
+    await other.open()
+    for name in ("a", "b", "c"):
+        await world.add_customer(name)
+        world.put(name, 5)
+        world.prepare[name] = _unreachable_then(times=2)  # type: ignore[assignment]
+    assembly = world.assembly()
+    try:
+        async with world.running(assembly):
+            await world.until(lambda: bool(world.seen(ProviderUnavailable)))
+            circuit = next(iter(assembly.lanes.awake.values())).circuit
+            await asyncio.sleep(circuit.open_until - world.clock.time())
+            assert circuit.lets(world.lanes["a"], world.clock.time())
+            await other.set_customer_state("a", CustomerState.PAUSED)
+            await world.until(lambda: all(len(world.stores[world.lanes[name]].objects) == 5 for name in ("b", "c")))
+            assert world.clock.time() < 40
+    finally:
+        await other.close()
+
+
+@in_virtual_time
+async def test_a_lane_that_gets_work_while_others_are_put_away_stays_awake(world: World) -> None:
+    """Two lanes are over; while the first is put away something comes for the second, which is served at once and not at the next sweep."""
+    for name in ("a", "b"):
+        await world.add_customer(name)
+        world.put(name, 1)
+    assembly = world.assembly()
+    came: list[float] = []
+
+    async def come() -> None:
+        if not came:
+            came.append(world.clock.time())
+            world.opened[world.lanes["b"]].latency = 1.0
+            world.put("b", 20, prefix="new")
+            await asyncio.sleep(0.5)
+
+    world.database.before["save_pace"] = come
+    async with world.running(assembly):
+        await world.until(lambda: len(world.stores[world.lanes["b"]].objects) == 21)
+        assert came
+        assert world.clock.time() - came[0] < 5.0
+
+
+@in_virtual_time
+async def test_a_destination_that_cannot_be_opened_parks_its_lane_only(world: World) -> None:
+    """Its adapter is not installed any more, or its key is not held: it is told once, and everybody else is served."""
+    for name in ("broken", "acme"):
+        await world.add_customer(name)
+        world.put(name, 3)
+    assembly_of, broken = world.open_destination, world.lanes["broken"]
+    healed = False
+
+    def open_destination(connection: Connection, pace: Pace) -> Destination:
+        if connection.id == broken and not healed:
+            raise ConfigError("its key is not held")
+        return assembly_of(connection, pace)
+
+    world.open_destination = open_destination  # type: ignore[method-assign]
+    async with world.running(world.assembly()):
+        await world.until(lambda: len(world.stores[world.lanes["acme"]].objects) == 3)
+        await asyncio.sleep(3600)
+        counters = await world.counters("broken")
+        assert (counters.state, counters.reason) == (ConnectionState.MISCONFIGURED, "its key is not held")
+        assert len(world.seen(LaneParked)) == 1
+        healed = True
+        await world.until(lambda: len(world.stores[broken].objects) == 3)
+
+
+@in_virtual_time
+async def test_a_customer_resumed_before_its_lane_was_put_away_goes_on(world: World) -> None:
+    """Paused and resumed while an upload runs: what waits follows without a sweep."""
+    other = world.another_database()
+    await other.open()
+    await world.add_customer("acme")
+    world.put("acme", 20)
+    world.prepare["acme"] = lambda destination: setattr(destination, "latency", 5.0)
+    try:
+        async with world.running(world.assembly()):
+            await asyncio.sleep(1.0)
+            await other.set_customer_state("acme", CustomerState.PAUSED)
+            await asyncio.sleep(2.0)
+            await other.set_customer_state("acme", CustomerState.ACTIVE)
+            await world.until(lambda: len(world.stores[world.lanes["acme"]].objects) == 20)
+            assert len(world.seen(LaneWoke)) == 1
+    finally:
+        await other.close()
+
+
+@in_virtual_time
+async def test_what_this_process_changes_itself_is_seen_too(world: World) -> None:
+    """A pause by this process's own connection changes nothing that the database tells it of; it says so itself."""
+    await world.add_customer("acme")
+    world.put("acme", 100)
+    world.prepare["acme"] = lambda destination: setattr(destination, "latency", 1.0)
+    assembly = world.assembly()
+    async with world.running(assembly):
+        await world.until(lambda: bool(world.stores[world.lanes["acme"]].objects))
+        await world.database.set_customer_state("acme", CustomerState.PAUSED)
+        assembly.lanes.look_again()
+        await world.until(lambda: bool(world.seen(LaneIdle)))
+        there = len(world.stores[world.lanes["acme"]].objects)
+        assert there < 100
+        await world.database.set_customer_state("acme", CustomerState.ACTIVE)
+        assembly.lanes.look_again()
+        began = world.clock.time()
+        await world.until(lambda: len(world.stores[world.lanes["acme"]].objects) > there)
+        assert world.clock.time() - began < 5.0
+
+
+@in_virtual_time
+async def test_a_lane_that_is_being_parked_is_not_taken_for_resumed(world: World) -> None:
+    """Another process writes something else just when a lane is parked and the database does not know it yet."""
+    other = world.another_database()
+    await other.open()
+    await world.add_customer("acme")
+    world.put("acme", 1)
+    assembly = world.assembly()
+    parked: list[bool] = []
+
+    async def park() -> None:
+        lane = assembly.lanes.awake.get(world.lanes["acme"])
+        if lane is not None and lane.idle and not parked:
+            parked.append(True)
+            await other.add_customer("newcomer", path_template="/{id}")
+            assembly.lanes.park(lane, ConnectionState.RECONNECT_NEEDED, "revoked")
+
+    world.database.before["changes"] = park
+    try:
+        async with world.running(assembly):
+            await world.until(lambda: bool(world.seen(LaneParked)))
+            await world.until(lambda: bool(world.seen(LaneIdle)))
+    finally:
+        await other.close()
+    assert not world.seen(LaneResumed)
+    assert (await world.counters("acme")).state is ConnectionState.RECONNECT_NEEDED

@@ -53,7 +53,10 @@ class Notes:
         return frozenset()
 
     async def save_sessions(self, sessions: Mapping[int, Session]) -> None:
-        """Keeps sessions."""
+        """Keeps sessions, or fails as often as it should."""
+        if self.failures:
+            self.failures -= 1
+            raise DatabaseUnavailableError("the disk is full")
         self.sessions |= sessions
 
     def freed(self, lane: Lane) -> None:
@@ -70,6 +73,10 @@ class Notes:
     def away(self, lane: Lane, reason: str, *, source: bool) -> None:
         """Somebody is away."""
         self.told.append(("away", reason, source))
+
+    def back(self) -> None:
+        """The database is back."""
+        self.told.append(("back",))
 
     def due_at(self, lane: Lane, ready_at: int) -> None:
         """Something is due then."""
@@ -216,3 +223,13 @@ async def test_outcomes_wait_while_the_database_is_away(bench: Bench) -> None:
     assert len(settled) == 1
     assert [event.waiting for event in bench.events if isinstance(event, DatabaseAway)] == [1, 1]
     assert not bench.settlement.away
+    assert ("back",) in bench.notes.told
+
+
+async def test_the_lanes_hear_that_the_database_is_back(bench: Bench) -> None:
+    """Also if nothing waited but where a chunked upload stands: nothing was asked meanwhile, and no outcome would set it going."""
+    bench.notes.failures = 1
+    session = Session(id="s", offset=8, started_at=1)
+    await bench.settle((bench.delivery(1), Throttled(retry_after=1.0, session=session)))
+    assert bench.notes.sessions == {1: session}
+    assert bench.notes.told == [("back",)]

@@ -1,0 +1,106 @@
+"""Probes: full and misconfigured destinations are looked at again from time to time, so that nobody has to press a button.
+
+They have a loop of their own: a provider that does not answer must not hold up those who wake lanes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+
+from archiver.database.port import Database, LaneRecord
+from archiver.destinations.port import Account, Destination, Pace
+from archiver.errors import ArchiverError, UnavailableError
+from archiver.model import Connection, ConnectionState, LaneId
+from archiver.pipeline.events import LaneResumed, Listener
+from archiver.pipeline.gate import Gate
+from archiver.pipeline.pacer import Pacer
+from archiver.pipeline.patience import Patience
+from genstage.clock import Clock
+
+__all__ = ["PROBED", "ProbeParts", "Probes"]
+
+PROBED = frozenset({ConnectionState.QUOTA_FULL, ConnectionState.MISCONFIGURED})
+"""What may have got better without anybody telling us."""
+_PROBE_SECONDS = 15 * 60.0  # between two looks at a destination
+_LONGEST_SECONDS = 60.0  # that a look may take
+
+
+class ProbeParts(msgspec.Struct, frozen=True, kw_only=True):
+    """What `Probes` works with.
+
+    Attributes:
+        database: Where a destination's state is kept.
+        patience: With it.
+        open_destination: Makes a destination from its connection, with a pace.
+        resumed: Told which lane may go on.
+        clock: Time.
+        listener: Told what happens.
+    """
+
+    database: Database
+    patience: Patience
+    open_destination: Callable[[Connection, Pace], Destination]
+    resumed: Callable[[LaneId], None]
+    clock: Clock
+    listener: Listener
+
+
+class Probes:
+    """Looks at parked destinations that may have got better, one after the other."""
+
+    def __init__(self, parts: ProbeParts) -> None:
+        self._parts = parts
+        self._clock = parts.clock
+        self._looked_at: dict[LaneId, float] = {}
+        self._wanted: dict[LaneId, LaneRecord] = {}
+        self._wake = asyncio.Event()
+
+    def want(self, record: LaneRecord) -> None:
+        """The lane has work but is parked: looks at its destination soon, if it was not looked at lately."""
+        connection = record.destination
+        if connection.state not in PROBED:
+            return
+        now = self._clock.time()
+        since = now - self._clock.wall() + connection.state_since / 1000
+        if now >= max(since, self._looked_at.get(connection.id, since)) + _PROBE_SECONDS:
+            self._looked_at[connection.id] = now
+            self._wanted[connection.id] = record
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Looks at what is wanted, until cancelled."""
+        while True:
+            self._wake.clear()
+            while self._wanted:
+                lane_id = next(iter(self._wanted))
+                await self._look(self._wanted.pop(lane_id))
+            await self._wake.wait()
+
+    async def _look(self, record: LaneRecord) -> None:
+        connection = record.destination
+        try:
+            account = await self._ping(connection)
+        except ArchiverError:
+            return  # as bad as before; the state and its reason stay
+        if connection.state is ConnectionState.QUOTA_FULL and account.free_bytes == 0:
+            return
+        await self._parts.patience(self._parts.database.set_connection_state, connection.id, ConnectionState.ACTIVE, "")
+        self._looked_at.pop(connection.id, None)
+        self._parts.listener(LaneResumed(lane=connection.id, customer=record.customer.name))
+        self._parts.resumed(connection.id)
+
+    async def _ping(self, connection: Connection) -> Account:
+        now = self._clock.time()
+        gate = Gate(Pacer(now), self._clock)
+        gate.throttle_until(now + connection.throttled_until / 1000 - self._clock.wall())
+        destination = self._parts.open_destination(connection, gate)
+        try:
+            async with asyncio.timeout(_LONGEST_SECONDS):
+                return await destination.ping()
+        except TimeoutError:
+            raise UnavailableError("the destination did not answer in time") from None
+        finally:
+            await destination.close()

@@ -1,0 +1,83 @@
+"""Sharing out: asks the Fetcher for each lane's part of what is free, soon after anything changed; one turn for many changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from archiver.model import LaneId
+from archiver.pipeline.lane import Lane
+from archiver.pipeline.settlement import Settlement
+from archiver.pipeline.share import FairShare
+from genstage.clock import Clock
+
+__all__ = ["Sharing"]
+
+_MOST_UNSETTLED = 20_000  # outcomes waiting for the database beyond which nothing more is asked
+
+
+class Sharing:
+    """Turns room into demand.
+
+    Args:
+        share: What decides.
+        lanes: The lanes that are awake.
+        settlement: While it cannot write, nothing is asked.
+        clock: Time.
+        failed: Told that `check` has something to raise.
+
+    Attributes:
+        stopping: Nothing is asked any more.
+    """
+
+    def __init__(
+        self, share: FairShare, lanes: Mapping[LaneId, Lane], settlement: Settlement, clock: Clock, failed: Callable[[], None]
+    ) -> None:
+        self._share = share
+        self._lanes = lanes
+        self._settlement = settlement
+        self._clock = clock
+        self._failed = failed
+        self._failure: Exception | None = None
+        self._scheduled = False
+        self.stopping = False
+
+    def soon(self) -> None:
+        """Shares out in this turn of the event loop; however often it is called before, once."""
+        if not self._scheduled and not self.stopping:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._now)
+
+    def check(self) -> None:
+        """Raises what went wrong: the event loop would only log it, and the lanes would sleep for ever."""
+        if self._failure is not None:
+            raise self._failure
+
+    def _now(self) -> None:
+        self._scheduled = False
+        try:
+            self._share_out()
+        except Exception as error:  # noqa: BLE001  `check` raises it where it is seen
+            self._failure = error
+            self._failed()
+
+    def _share_out(self) -> None:
+        settlement = self._settlement
+        if self.stopping or settlement.away or settlement.waiting > _MOST_UNSETTLED:
+            return
+        held_items = held_bytes = 0
+        claims = []
+        for lane in self._lanes.values():
+            held_items += lane.held_items
+            held_bytes += lane.held_bytes
+            claim = lane.claim() if lane.closed() is None else None
+            if claim is not None and claim.wants > 0:
+                if lane.circuit.lets(lane.id, self._clock.time()):
+                    claims.append(claim)
+            elif not lane.in_flight and not lane.asked and lane.circuit.passes(lane.id):
+                self.soon()  # it was to probe for all and has nothing to probe with: let another one
+        if claims:
+            for lane_id, count in self._share.grant(claims, held_items=held_items, held_bytes=held_bytes).items():
+                subscription = self._lanes[lane_id].subscription
+                if subscription is not None:
+                    subscription.ask(count)

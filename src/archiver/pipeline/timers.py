@@ -1,0 +1,52 @@
+"""When which lane is to be looked at again; pure. Holds one entry for what is due of a lane, however often it is told."""
+
+from __future__ import annotations
+
+import heapq
+
+from archiver.model import LaneId, Millis
+
+__all__ = ["Timers"]
+
+
+class Timers:
+    """Moments of the clock's time, the earliest first."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, LaneId, Millis]] = []
+        self._due: dict[LaneId, Millis] = {}
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    @property
+    def next(self) -> float | None:
+        """The earliest moment; None if there is none."""
+        return self._heap[0][0] if self._heap else None
+
+    def at(self, when: float, lane: LaneId) -> None:
+        """The lane is to be looked at then."""
+        heapq.heappush(self._heap, (when, lane, 0))
+
+    def due(self, when: float, lane: LaneId, ready_at: Millis) -> None:
+        """Something of the lane is due then. Only the earliest is kept: the sweep finds others, and tells the same ones again and again.
+
+        Args:
+            when: Of the clock's time.
+            lane: Which.
+            ready_at: The same moment as the database has it.
+        """
+        known = self._due.get(lane)
+        if known is None or ready_at < known:
+            self._due[lane] = ready_at
+            heapq.heappush(self._heap, (when, lane, ready_at))
+
+    def ring(self, now: float) -> set[LaneId]:
+        """Takes out what is over; the lanes concerned."""
+        rung: set[LaneId] = set()
+        while self._heap and self._heap[0][0] <= now:
+            _, lane, ready_at = heapq.heappop(self._heap)
+            rung.add(lane)
+            if self._due.get(lane) == ready_at:
+                del self._due[lane]
+        return rung
