@@ -15,7 +15,7 @@ Layout, from the arithmetic outwards:
     inbox           how waiting events are cut into handler calls (pure)
     outlet, feed    the giving side of a stage, and the loop that calls ``handle_demand``
     turns           whose turn it is: synchronous work without tasks
-    handling, workers, inlet   n long-lived workers; the taking side of a stage
+    handling, recovery, workers, inlet   n long-lived workers, what they do when a handler fails; the taking side of a stage
     desk, life      calls, casts and markers; the hooks ``start`` and ``stop``
     root, ends      what stages are made of
     stage           Producer, ProducerConsumer, Consumer: what a user subclasses

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import deque
 from inspect import isawaitable, iscoroutinefunction
 from types import CoroutineType
@@ -14,6 +14,7 @@ from genstage.errors import AnswerError
 from genstage.handling import Handling, limited
 from genstage.inbox import Inbox, Job, SingleInbox, SplitInbox
 from genstage.post import Post
+from genstage.recovery import Recovery
 from genstage.subscription import Subscription
 from genstage.supervision import is_cancelled
 
@@ -29,7 +30,7 @@ _NOBODY: Final[set[asyncio.Task[None]]] = set()
 """The workers of all stages that never had any; a hundred thousand idle lanes need no empty sets of their own."""
 
 
-class Workers(ABC):
+class Workers(Recovery):
     """The hands of the taking side of one stage.
 
     A worker that has nothing to do sleeps; whoever brings work wakes one, and one that is about to wait wakes two more if work is left.
@@ -41,11 +42,9 @@ class Workers(ABC):
 
     __slots__ = (
         "_barred",
-        "_call",
         "_coming",
         "_gate",
         "_handle",
-        "_handling",
         "_held",
         "_idle",
         "_inline",
@@ -53,17 +52,13 @@ class Workers(ABC):
         "_marked",
         "_marks",
         "_outlet",
-        "_post",
         "_queued",
         "_quiet",
         "_short",
         "_turns",
         "closing",
         "draining",
-        "failed",
         "handled",
-        "in_flight",
-        "inbox",
         "limit",
         "name",
         "tasks",
@@ -211,32 +206,39 @@ class Workers(ABC):
             edge.cancel()
         return True
 
-    async def _work(self, begun: tuple[Job, Any] | None) -> None:  # noqa: C901, PLR0912 - the hot path: every call would cost
-        inbox, handle, gate, outlet = self.inbox, self._handle, self._gate, self._outlet
+    async def _work(self, begun: tuple[Job, Any] | None) -> None:
+        if begun is not None:
+            self._coming -= 1
+            await self._finish_call(*begun)
+            self._coming += 1
+        await self._serve()
+        task = asyncio.current_task()
+        if task is not None:
+            self.tasks.discard(task)  # at once, so that a second one does not find itself surplus too
+        self.stir()  # if somebody counted on this one
+        self._look_for_the_end()
+
+    async def _serve(self) -> None:  # noqa: C901 - the hot path: every call would cost
+        """Takes call after call, until the stage ends or this worker is one too many."""
+        inbox, handle, gate, outlet, tasks = self.inbox, self._handle, self._gate, self._outlet, self.tasks
         new_future = asyncio.get_running_loop().create_future
         self._coming -= 1
-        while len(self.tasks) <= self.limit or begun is not None:
-            if begun is not None:
-                (job, result), begun, fresh = begun, None, False
-            else:
-                next_job = None if (self._barred and self._bar()) or (gate is not None and gate.wanted <= 0) else inbox.take()
-                if next_job is None:
-                    if self.closing and not inbox.waiting:
-                        break
-                    sleeper = new_future()
-                    self._idle.append(sleeper)
-                    await sleeper
-                    self._coming -= 1
-                    continue
-                job, result, fresh = next_job, None, True
+        while len(tasks) <= self.limit:
+            job = None if (self._barred and self._bar()) or (gate is not None and gate.wanted <= 0) else inbox.take()
+            if job is None:
+                if self.closing and not inbox.waiting:
+                    return
+                sleeper = new_future()
+                self._idle.append(sleeper)
+                await sleeper
+                self._coming -= 1
+                continue
             edge, payload, count = job
+            self.in_flight += count
             try:
-                if fresh:
-                    self.in_flight += count
-                    result = handle(payload)
-                kind = type(result)
-                if kind is CoroutineType or (result is not None and kind is not list and isawaitable(result)):
-                    if inbox.waiting and (self._idle or len(self.tasks) < self.limit):
+                result = handle(payload)
+                if type(result) is CoroutineType or (result is not None and type(result) is not list and isawaitable(result)):
+                    if inbox.waiting and (self._idle or len(tasks) < self.limit):
                         self.stir()  # two more: so all of n workers are busy in log n steps
                         self.stir()
                     result = await result
@@ -254,11 +256,26 @@ class Workers(ABC):
                 edge.handled(count)
                 if self.draining and not edge.level:
                     edge.cancel()
-        task = asyncio.current_task()
-        if task is not None:
-            self.tasks.discard(task)  # at once, so that a second one does not find itself surplus too
-        self.stir()  # if somebody counted on this one
-        self._look_for_the_end()
+
+    async def _finish_call(self, job: Job, result: Any) -> None:
+        """Awaits what a synchronous handler has returned after all."""
+        edge, _, count = job
+        try:
+            answer = await result
+            if self._outlet is not None:
+                self._outlet.emit(answer, bounded=False)
+            elif answer is not None:
+                self._refuse(answer)
+        except (Exception, asyncio.CancelledError) as error:
+            if is_cancelled(error):
+                raise
+            await self._cope(job, error)
+        else:
+            self.in_flight -= count
+            self.handled += count
+            edge.handled(count)
+            if self.draining and not edge.level:
+                edge.cancel()
 
     def _hire(self, begun: tuple[Job, Any] | None) -> None:
         """Makes a worker; it may begin with a job whose handler has returned an awaitable."""
@@ -305,61 +322,6 @@ class Workers(ABC):
         self._marked = False
         self.stir()
 
-    def _fail(self, job: Job, error: Exception | asyncio.CancelledError) -> bool:
-        """A synchronous handler has failed; says whether the stage goes on."""
-        if self._handling.failed is not None and isinstance(error, Exception):
-            try:
-                self._call(self._handling.failed, self._events_of(job), error)
-            except Exception as further:  # noqa: BLE001 - the warden decides
-                error = further
-            else:
-                self._lose(job)
-                return True
-        if self._post.warden.failed(error):
-            self._recover(job)
-            return True
-        return False
-
-    async def _cope(self, job: Job, error: Exception | asyncio.CancelledError) -> None:
-        """An asynchronous handler has failed; raises what stops the pipeline."""
-        if self._handling.failed is not None and isinstance(error, Exception):
-            try:
-                answer = self._handling.failed(self._events_of(job), error)
-                if isawaitable(answer):
-                    await answer
-            except Exception as further:  # noqa: BLE001 - the warden decides
-                error = further
-            else:
-                self.in_flight -= job[2]
-                self._lose(job)
-                return
-        if not self._post.warden.survives(error):
-            raise error
-        self.in_flight -= job[2]
-        self._recover(job)
-
-    def _recover(self, job: Job) -> None:
-        """The stage goes on after a failure: what was not handled is lost or goes back, as its subscription says."""
-        edge = job[0]
-        back: dict[Any, list[Any]] = {}
-        if edge.terms.delivery == "at_least_once":
-            back[edge] = self._events_of(job)
-        else:
-            self._lose(job)
-        for each in self._returning():
-            back.setdefault(each, []).extend(self.inbox.clear(lambda other, mine=each: other is mine))  # type: ignore[misc]  # mypy cannot type defaults of lambdas
-        for each, events in back.items():
-            if events and not each.give_back(events):
-                self.inbox.put_first(each, events)
-        self._clamp_marks()
-        self.stir()
-
-    def _lose(self, job: Job) -> None:
-        """Events will not be handled; their demand returns."""
-        edge, _, count = job
-        self.failed += count
-        edge.handled(count)
-
     def _clamp_marks(self) -> None:
         """After events have been taken out: no marker waits for more than there is."""
         if self._marks:
@@ -371,17 +333,8 @@ class Workers(ABC):
         """Events that have come, without those that were taken out again before they ended."""
         return self.handled + self.failed + self.in_flight + self.inbox.waiting
 
-    def _events_of(self, job: Job) -> list[Any]:
-        """The events of a job, in a list of their own."""
-        _, payload, _ = job
-        return [payload] if isinstance(self.inbox, SingleInbox) else list(payload)
-
     def _refuse(self, result: Any) -> NoReturn:
         raise AnswerError(f"the handler of {self.name} returned {type(result).__name__}; only a ProducerConsumer returns something")
-
-    @abstractmethod
-    def _returning(self) -> list[Any]:
-        """The subscriptions whose waiting events go back to the producer after a failure."""
 
     def _look_for_the_end(self) -> None:
         if self.closing and not self.inbox.waiting and not self._inside:
