@@ -137,6 +137,7 @@ class Archiver:
                 LaneProgress(
                     lane=row.lane,
                     customer=row.customer,
+                    paused=row.paused,
                     adapter=row.adapter,
                     state=row.state,
                     reason=row.reason,

@@ -64,6 +64,7 @@ class LaneProgress(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         lane: Which.
         customer: The customer's name.
+        paused: Whether the customer is paused.
         adapter: The destination's adapter.
         state: The connection's state.
         reason: Why it is not active.
@@ -79,6 +80,7 @@ class LaneProgress(msgspec.Struct, frozen=True, kw_only=True):
 
     lane: LaneId
     customer: str
+    paused: bool = False
     adapter: str
     state: ConnectionState
     reason: str

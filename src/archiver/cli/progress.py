@@ -96,7 +96,9 @@ class Display:
 
     def _cells(self, lane: LaneProgress) -> tuple[object, ...]:
         state = f"{lane.state}: {lane.reason}" if lane.reason else "" if lane.state == "active" else str(lane.state)
-        if lane.throttled_until:
+        if lane.paused:
+            state = "paused"
+        elif lane.throttled_until:
             rest = math.ceil(max(0.0, lane.throttled_until / 1000 - time.time()))
             wide = self._out.console.width >= _WIDE
             state = f"throttled until {clock_time(lane.throttled_until)} ({rest} s)" if wide else f"throttled {rest} s"

@@ -48,7 +48,9 @@ def tell_parked(out: Output, lanes: Sequence[LaneCounters | LaneProgress]) -> No
 def _cells(lane: LaneCounters) -> tuple[object, ...]:
     now = time.time()
     state = f"{lane.state}: {lane.reason}" if lane.reason else str(lane.state)
-    if lane.throttled_until > now * 1000:
+    if lane.paused:
+        state = "paused"
+    elif lane.throttled_until > now * 1000:
         state = f"throttled until {clock_time(lane.throttled_until)}"
     return (
         lane.customer,

@@ -75,7 +75,12 @@ class SandboxProcess:
         Raises:
             SandboxRefusedError: It ended, or was not ready in time.
         """
-        self._process = await asyncio.create_subprocess_exec(*self._command, stdin=PIPE, stdout=PIPE)
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command,
+            stdin=PIPE,
+            stdout=PIPE,
+            start_new_session=True,  # a Ctrl-C on our terminal is ours, not the cloud's: it ends when we do
+        )
         self._http = aiohttp.ClientSession()
         try:
             async with asyncio.timeout(READY_SECONDS):

@@ -119,6 +119,8 @@ def test_pause_and_resume(archiver: Any, tmp_path: Path) -> None:
     archiver("customers", "add", "acme", "--from", "memory:5", "--to", f"folder:{tmp_path / 'out'}")
     assert archiver("customers", "pause", "acme")[1]["state"] == "paused"
     assert [one["state"] for one in archiver("customers", "list")[1]] == ["paused"]
+    assert [lane["paused"] for lane in archiver("status")[1]] == [True]
+    assert "paused" in archiver("status")[2]
     assert archiver("run", "--until-empty")[1]["archived"] == 0
     assert archiver("customers", "resume", "acme")[1]["state"] == "active"
     assert archiver("run", "--until-empty")[1]["archived"] == 5

@@ -23,6 +23,7 @@ __all__ = ["demo"]
 
 _FEWEST = 100
 
+_INTERRUPTED = 130  # what a shell calls a command that Ctrl-C ended
 _HINT = """
 Now with your own files:
   archiver customers add me --from folder:PATH --to folder:PATH
@@ -58,21 +59,32 @@ async def demo(*, items: int = Plan().items, keep: Path | None = None, options: 
         settings = load(environment={}, flags={"home": str(directory / "home"), "log_level": "warning"})
         async with open_world(plan, directory, lambda text: out.say(f"· {text}")) as world:
             verdict = await _archive(out, world, settings)
+    if verdict is None:
+        out.say("Stopped before its end, so there is nothing to judge.")
+        return _INTERRUPTED
     _tell(out, verdict, keep)
     out.result(verdict)
     return 0 if verdict.good else 1
 
 
-async def _archive(out: Output, world: World, settings: Settings) -> Verdict:
-    stop = asyncio.Event()
+async def _archive(out: Output, world: World, settings: Settings) -> Verdict | None:
+    """The run and its verdict; None if somebody stopped it."""
+    stop, interrupted = asyncio.Event(), asyncio.Event()
+
+    def interrupt() -> None:
+        interrupted.set()
+        out.say("Stopping.")
+
     async with Archiver.open(settings, serve=True) as archiver:
         await world.introduce(archiver)
-        with live(out) as display, draining(stop, lambda: out.say("Stopping.")):
+        with live(out) as display, draining(stop, interrupt):
             log.configure(settings.log_level, settings.log_format)
             beside = [display.watch(archiver), world.unfold(archiver, stop)]
             await archiver.run(stop, listener=log.log_events(), beside=beside)
             progress = await archiver.progress()
             display.show(progress)
+        if interrupted.is_set():
+            return None
         deliveries = await all_deliveries(archiver)
     out.say("· comparing what arrived with what there was, byte by byte")
     result, ledger = await world.judge()

@@ -44,7 +44,7 @@ def translate(error: sqlite3.Error | sa.exc.DBAPIError) -> ArchiverError | None:
     why = _UNAVAILABLE.get(code & 0xFF) if isinstance(code, int) else None
     if why is None:
         return None
-    return DatabaseUnavailableError(f"the database is not available: {why}", hint="nothing was written; the call may be made again")
+    return DatabaseUnavailableError(f"the database is not available: {why}", hint="Nothing was written; it may be tried again.")
 
 
 class Handle:

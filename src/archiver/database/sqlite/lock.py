@@ -99,5 +99,5 @@ class ServeLock:
             who = f"process {owner.pid} on {owner.host} since {since}"
         return DatabaseHeldError(
             f"{self._database} is served by {who}",
-            hint="stop that process, or use another database; looking and changing settings is possible while it runs",
+            hint="Stop that process, or use another database. Other commands work while it runs.",
         )

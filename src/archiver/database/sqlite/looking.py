@@ -12,7 +12,7 @@ from archiver.database.schema import connections, customers, deliveries, items, 
 from archiver.database.sqlite.many import chosen
 from archiver.database.sqlite.reading import HEADS
 from archiver.lifecycle import DeliveryState
-from archiver.model import ConnectionState, Kind, Millis, Receipt
+from archiver.model import ConnectionState, CustomerState, Kind, Millis, Receipt
 
 __all__ = ["OLDEST", "page", "read_counters", "retry"]
 
@@ -51,7 +51,7 @@ def read_counters(core: sa.Connection) -> list[LaneCounters]:
     oldest = {row[0]: row[1] for row in core.exec_driver_sql(OLDEST)}
     query = (
         sa.select(lane_counters, customers.c.name, connections.c.adapter, connections.c.state, connections.c.reason)
-        .add_columns(connections.c.throttled_until)
+        .add_columns(connections.c.throttled_until, customers.c.state.label("customer_state"))
         .join(connections, connections.c.id == lane_counters.c.lane)
         .join(customers, customers.c.id == connections.c.customer_id)
         .order_by(customers.c.name, lane_counters.c.lane)
@@ -60,6 +60,7 @@ def read_counters(core: sa.Connection) -> list[LaneCounters]:
         LaneCounters(
             lane=row.lane,
             customer=row.name,
+            paused=row.customer_state == CustomerState.PAUSED,
             adapter=row.adapter,
             state=ConnectionState(row.state),
             reason=row.reason,

@@ -35,7 +35,7 @@ def prepare(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
         raise ConfigError(
-            f"cannot open the database {path}: {error.strerror}", hint="is the directory there, and may we write in it?"
+            f"cannot open the database {path}: {error.strerror}", hint="Is the directory there, and may we write in it?"
         ) from error
     raw = sqlite3.connect(path, timeout=10.0, isolation_level=None)
     try:
@@ -50,7 +50,7 @@ def prepare(path: Path) -> None:
     finally:
         raw.close()
     if mode != "wal":
-        raise ConfigError(f"the disk of {path} cannot share memory between processes", hint="put the database on a local disk")
+        raise ConfigError(f"the disk of {path} cannot share memory between processes", hint="Put the database on a local disk.")
 
 
 def _wal(raw: sqlite3.Connection) -> str:
@@ -92,7 +92,8 @@ def migrate(core: sa.Connection) -> None:
     known = {found.revision for found in ScriptDirectory.from_config(config).walk_revisions()}
     if revision is not None and revision not in known:
         raise SchemaError(
-            f"the database has schema {revision}; this version of Archiver knows {HEAD} and older", hint="use the newer Archiver again"
+            f"the database has schema {revision}; this version of Archiver knows {HEAD} and older",
+            hint="Use the newer Archiver again, or another --database.",
         )
     config.attributes["connection"] = core
     command.upgrade(config, "head")
@@ -102,7 +103,7 @@ def _revision(core: sa.Connection) -> str | None:
     tables = sa.inspect(core).get_table_names()
     if "alembic_version" not in tables:
         if tables:
-            raise ConfigError("the file is a database of another program", hint="name a file that does not exist yet")
+            raise ConfigError("the file is a database of another program", hint="Name a file that does not exist yet with --database.")
         return None
     found = core.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
     return None if found is None else str(found)

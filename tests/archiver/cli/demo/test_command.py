@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +38,26 @@ def test_a_small_demo(tmp_path: Path) -> None:
     }
     assert "archiver customers add" in done.stderr
     assert {"companies", "dropbox", "home"} <= {path.name for path in keep.iterdir()}
+
+
+@pytest.mark.scenario
+def test_ctrl_c_ends_a_demo_without_a_verdict(tmp_path: Path) -> None:
+    """A terminal's Ctrl-C reaches every process of the demo: it says that it was stopped, and judges nothing."""
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-m", "archiver", "demo", "--items", "2000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, start_new_session=True) as demo:
+        assert demo.stdout is not None
+        said = b""
+        while b"waiting" not in said:
+            line = demo.stdout.readline()
+            assert line, said
+            said += line
+        os.killpg(demo.pid, signal.SIGINT)
+        said += demo.stdout.read()
+    assert demo.returncode == 130, said.decode()
+    assert b"Stopped before its end" in said
+    assert b"error" not in said
+    assert list(tmp_path.iterdir()) == [], "what it made is gone"
 
 
 def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

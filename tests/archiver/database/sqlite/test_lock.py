@@ -19,7 +19,7 @@ def test_one_holder_at_a_time(tmp_path: Path) -> None:
     with pytest.raises(DatabaseHeldError, match=rf"process {os.getpid()} on \S+ since 2023-11-14 22:13:20 UTC") as caught:
         second.take(0)
     assert caught.value.exit_code == 75
-    assert "stop that process" in caught.value.hint
+    assert "Stop that process" in caught.value.hint
     first.give_back()
     first.give_back()
     second.take(0)
