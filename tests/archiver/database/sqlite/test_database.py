@@ -68,8 +68,10 @@ def start(script: str, *arguments: object) -> subprocess.Popen[str]:
 def end(process: subprocess.Popen[str]) -> list[str]:
     """Kills a process; the rest of what it said."""
     process.kill()
-    said = process.communicate()[0]
-    return said.splitlines()
+    with process:
+        # Not `communicate`: with two pipes it reads past what `readline` has buffered, and loses it.
+        assert process.stdout is not None
+        return process.stdout.read().splitlines()
 
 
 class TestConformance(DatabaseConformance):
