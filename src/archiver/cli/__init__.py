@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         command, bound, _ = app(words).parse_args(words, exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        return report_usage(error)
+        return report_usage(error, as_json="--json" in words)
     try:
         code = _run(command, bound)
         sys.stdout.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import traceback
@@ -42,19 +43,18 @@ def report(error: BaseException, *, as_json: bool) -> int:
         if hint:
             _line(f"  hint: {hint}")
     if as_json:
-        from archiver.cli.output import to_json  # noqa: PLC0415  errors of the command line itself need none of it
-
-        message, hint = _words(leaves[0], debug=debug)
-        sys.stdout.write(to_json({"error": type(leaves[0]).__name__, "message": message, "hint": hint}) + "\n")
-        sys.stdout.flush()
+        _document(type(leaves[0]).__name__, *_words(leaves[0], debug=debug))
     return leaves[0].exit_code if isinstance(leaves[0], ArchiverError) else 1
 
 
-def report_usage(error: CycloptsError) -> int:
-    """Tells what cannot be understood on a command line; returns the exit code 2."""
+def report_usage(error: CycloptsError, *, as_json: bool) -> int:
+    """Tells what cannot be understood on a command line, as `report` does; returns the exit code 2."""
     chain = " ".join(("archiver", *(error.command_chain or ())))
-    _line(f"archiver: {' '.join(str(error).split())}")
-    _line(f"  hint: `{chain} --help` shows what can be said.")
+    message, hint = " ".join(str(error).split()), f"`{chain} --help` shows what can be said."
+    _line(f"archiver: {message}")
+    _line(f"  hint: {hint}")
+    if as_json:
+        _document(UsageError.__name__, message, hint)
     return _USAGE
 
 
@@ -72,6 +72,11 @@ def _words(error: BaseException, *, debug: bool) -> tuple[str, str]:
     # A bug, or the machine: its text may hold what it was working on, so only its class is told unless somebody debugs.
     hint = "" if debug else "Set ARCHIVER_DEBUG=1 to see where, and please report it."
     return f"internal error: {type(error).__name__}{f': {error}' if debug or isinstance(error, OSError) else ''}", hint
+
+
+def _document(error: str, message: str, hint: str) -> None:
+    sys.stdout.write(json.dumps({"error": error, "message": message, "hint": hint}, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
 
 
 def _line(text: str) -> None:

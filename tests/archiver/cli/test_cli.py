@@ -175,6 +175,13 @@ def test_a_home_that_cannot_be_made(archiver: Any, tmp_path: Path) -> None:
     assert "--home" in document["hint"]
 
 
+def test_a_wrong_command_line_for_machines(archiver: Any) -> None:
+    """What cannot be understood is an object on standard output, too."""
+    code, document, words = archiver("run", "--nosuch")
+    assert (code, document["error"]) == (2, "UsageError")
+    assert document["message"] in words
+
+
 def test_errors_for_machines(archiver: Any) -> None:
     """With --json an error is an object on standard output as well as a line for people."""
     code, document, words = archiver("customers", "pause", "nobody")
