@@ -75,7 +75,7 @@ def _words(error: BaseException, *, debug: bool) -> tuple[str, str]:
 
 
 def _document(error: str, message: str, hint: str) -> None:
-    sys.stdout.write(json.dumps({"error": error, "message": message, "hint": hint}, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps({"error": error, "message": message, "hint": hint}, ensure_ascii=False, separators=(",", ":")) + "\n")
     sys.stdout.flush()
 
 

@@ -48,7 +48,7 @@ class ServeLock:
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise ConfigError(f"cannot write {self._path}: {error.strerror}") from error
+            raise ConfigError(f"cannot write {self._path}: {error.strerror}", hint="Name another database with --database.") from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
