@@ -140,13 +140,20 @@ def _read(path: Path) -> list[str]:
     try:
         with path.open(encoding="ascii") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            if mode & 0o077:
+            if mode & 0o077 and not _is_credential(path):
                 raise ConfigError(f"the key file {path} may be read by others (mode {mode:04o})", hint=f"chmod 600 {path}")
             return [line for line in file.read().splitlines() if not line.startswith("#")]
     except FileNotFoundError:
         raise ConfigError(f"the key file {path} does not exist", hint="Bring it back, or set ARCHIVER_KEY.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"the key file {path} cannot be read: {type(error).__name__}") from None
+
+
+def _is_credential(path: Path) -> bool:
+    """Whether systemd handed the file to this service (systemd.exec, "Credentials"): only we can reach it, by an access list whose mask
+    looks like rights of the group."""
+    directory = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    return bool(directory) and path.parent == Path(directory)
 
 
 def _create(path: Path) -> None:

@@ -116,6 +116,17 @@ def test_a_key_file_for_others_to_read_is_refused(tmp_path: Path) -> None:
     assert caught.value.hint == f"chmod 600 {file}"
 
 
+def test_a_credential_of_systemd_may_look_readable_by_the_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its access list's mask shows as 0440; anywhere else such a file is refused."""
+    file = tmp_path / "key"
+    file.write_text(new_key())
+    file.chmod(0o440)
+    with pytest.raises(ConfigError, match="may be read by others"):
+        Vault(key_file=file).seal(CANARY, **PLACE)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert Vault(key_file=file).open(Vault(key_file=file).seal(CANARY, **PLACE), **PLACE) == CANARY
+
+
 def test_a_key_file_may_hold_several_keys_and_remarks(tmp_path: Path) -> None:
     """One key a line, remarks after a hash sign; the first one seals."""
     old, new = new_key(), new_key()
