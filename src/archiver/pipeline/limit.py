@@ -111,6 +111,10 @@ class Limit:
             now: Seconds.
             refused: Because a call was refused that was sent at ``now``.
         """
+        while refused and now < self._began and self._stretches and not self._stretches[-1][2]:  # the pace changed after it was sent
+            length, taken, _ = self._stretches.pop()
+            self._began -= length
+            self._calls += taken
         self._stretches.append((max(0.0, now - self._began), max(0.0, self._calls), refused))
         self._began = max(now, self._began)
         self._calls = 0.0

@@ -29,6 +29,7 @@ _BACKLOG_AT_ONCE = 2.0  # of the turns that nobody took, where others wait alrea
 _BACKOFF_MOST = 60.0
 _RETRY_AFTER_MOST = 3600.0
 _MARGIN = 0.05  # seconds after a Retry-After, for clocks that run at different speeds
+_SMOOTHING = 0.1  # of a call's mean duration; the first calls count for more
 _LAG = 0.04  # seconds: a busy event loop may be so late
 _PATIENCE = 5.0  # seconds which a commit waits for others' commits
 _ASK_AGAIN = 1.0  # seconds: it depends on a call that is under way, and nobody knows when that will end
@@ -82,7 +83,7 @@ class Pacer:
         self._random = random.Random(seed)  # noqa: S311 - jitter, no secret
         self.in_flight = 0
         self._rate = Rate(now)
-        self._latency = 0.2
+        self._answers = 0
         self._slot = self._last = now  # the next call's turn, and when the last one began
         self._sent = deque[float](maxlen=MOST_IN_FLIGHT)  # when the last ones did
         self.throttled_until = -math.inf
@@ -163,7 +164,7 @@ class Pacer:
         if self._pilot:
             return 1
         waiting = _WAITING if self._rate.limit is None else _GATHERING
-        return min(MOST_IN_FLIGHT, math.ceil(self._rate.value * self._latency * 2) + waiting)
+        return min(MOST_IN_FLIGHT, math.ceil(self._rate.value * self._rate.latency * 2) + waiting)
 
     def room(self, now: float, busy: int | None = None) -> int:
         """How many more `put_many` calls are worth beginning.
@@ -219,7 +220,8 @@ class Pacer:
                 self._rate.over(now)
             self._pilot = False
             self._backoffs = 0
-        self._latency += 0.1 * (latency - self._latency)
+        self._answers += 1
+        self._rate.latency += max(_SMOOTHING, 1 / (1 + self._answers)) * (latency - self._rate.latency)
         if kind is CallKind.COMMIT:
             self._commit_backoffs = 0
             self._commit_gap *= 0.98
@@ -276,7 +278,7 @@ class Pacer:
     def _wait(self, retry_after: float | None, backoffs: int) -> float:
         if retry_after is None:
             most = min(_BACKOFF_MOST, 2.0**backoffs)
-            return self._random.uniform(most / 2 if self._rate.windowed else 0, most) + _MARGIN  # a window does not open for trying
+            return self._random.uniform(0.75 * most if self._rate.windowed else 0, most) + _MARGIN  # a window does not open for trying
         return retry_after + _MARGIN
 
     # -- commits --------------------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 A rate goes through three phases:
 
-* **start**: it doubles every few seconds, until a call is refused or nobody asks for more.
+* **start**: it doubles as fast as answers come, until a call is refused or nobody asks for more.
 * **live**: just below the limit, as far as the refusals tell it (see `archiver.pipeline.limit`).
 * **probe**: slowly above it, when that can be paid for (see `archiver.pipeline.allowance`). A refusal there tells the limit better.
   If none comes where the limit should be, the limit was raised: start.
@@ -34,7 +34,9 @@ AT_ONCE = 4.0
 
 _AT_ONCE_PART = 0.5  # of a known bucket; the rest stays in it
 _FIRST = 2.0  # calls per second
-_START_GROWTH = math.log(2) / 3  # per second: doubles in 3 s
+_DOUBLES_AFTER = 7.0  # answers one after the other: what is under way when the limit is met bounds how many calls are refused …
+_DOUBLES_SOONEST = 0.3  # seconds …
+_DOUBLES_LATEST = 3.0
 _PROBE_GROWTH = 0.01  # per second
 _SOONER = 4.0  # times that, where a higher limit is likely …
 _SOONER_DEAR = 2.0  # … and a refusal dear
@@ -74,6 +76,7 @@ class Rate:
         burst: What it is believed to permit on top after a pause, in calls.
         phase: What the rate is doing.
         windowed: The limit is a window, not a bucket.
+        latency: How long a call takes, in seconds; the pacer tells.
         allowance: What probes may cost.
     """
 
@@ -97,6 +100,7 @@ class Rate:
         "_unsure",
         "allowance",
         "burst",
+        "latency",
         "limit",
         "phase",
         "value",
@@ -109,6 +113,7 @@ class Rate:
         self.burst = 1.0
         self.phase = Phase.START
         self.windowed = False
+        self.latency = 0.2
         self.allowance = Allowance()
         self._evidence = Limit(now)
         self._pace = self.value  # since the evidence's last turn
@@ -189,7 +194,8 @@ class Rate:
     def _grow(self, now: float, seconds: float) -> None:
         match self.phase:
             case Phase.START:
-                self.value = min(FASTEST, self.value * (1 + _START_GROWTH * seconds))
+                doubles = min(_DOUBLES_LATEST, max(_DOUBLES_SOONEST, _DOUBLES_AFTER * self.latency))
+                self.value = min(FASTEST, self.value * 2.0 ** min(1.0, seconds / doubles))
             case Phase.LIVE:
                 self.allowance.passed(seconds)
                 if self.allowance.suffices:
@@ -209,7 +215,8 @@ class Rate:
         self.value = min(FASTEST, self.value * (1 + growth * seconds))
         if disproved and self.value > _RAISED * limit and not dear:
             self.phase = Phase.START
-            self._forget(now)
+            if self._sure:  # else it was a wrong guess, and what it was guessed from is still true
+                self._forget(now)
             self.allowance.changed()
 
     def _step_up(self, now: float) -> None:

@@ -37,6 +37,29 @@ def test_one_refusal_leaves_a_curve() -> None:
     assert bounds.burst(5) > bounds.burst(10) > bounds.burst(20)
 
 
+def test_a_refusal_comes_later_than_its_call() -> None:
+    """Changes of pace after a refused call was sent, and the calls sent meanwhile, change nothing of what it tells."""
+    prompt, late = Limit(0.0), Limit(0.0)
+    for limit in (prompt, late):
+        for _ in range(10):
+            limit.sent()
+        limit.turn(2.0)
+        for _ in range(21):
+            limit.sent()
+    prompt.unsent(1)
+    prompt.turn(4.0, refused=True)
+    for now in (4.1, 4.2):
+        late.turn(now)
+        late.sent()
+        late.sent()
+    late.unsent(1 + 4)
+    late.turn(4.0, refused=True)
+    before, after = prompt.bounds(20.0), late.bounds(20.0)
+    assert before is not None
+    assert after is not None
+    assert (after.low, after.high, after.pick(1.0)) == pytest.approx((before.low, before.high, before.pick(1.0)))
+
+
 def test_what_is_taken_for_granted_picks_a_rate_from_the_curve() -> None:
     """A bucket that does hold a second's calls is found by the first refusal; more of a burst taken for granted gives a smaller rate."""
     limit = Limit(0.0)

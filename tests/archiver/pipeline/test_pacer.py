@@ -43,12 +43,12 @@ def test_one_call_goes_first_and_alone() -> None:
 
 
 def test_without_limits_many_calls_are_in_flight_soon() -> None:
-    """A provider that refuses nothing and takes half a second gets as many calls as are ever worth it within half a minute."""
+    """A provider that refuses nothing and takes a fifth of a second gets as many calls as are ever worth it within eight seconds."""
     pacer = Pacer(0.0)
     now = 0.0
-    while now < 30:
+    while now < 8:
         now = call(pacer, now, latency=0.0)
-        pacer._latency = 0.5
+        pacer._rate.latency = 0.2
     assert pacer.window == MOST_IN_FLIGHT
     assert pacer.snapshot().limit is None
     assert pacer.snapshot().phase is Phase.START
@@ -141,7 +141,7 @@ def test_without_retry_after_it_waits_longer_each_time() -> None:
         assert until - max(now, pacer._last) <= 1.1
     for index, most in enumerate([1, 2, 4, 8, 16, 32, 60, 60]):
         assert most * 0.9 < max(waited[index] for waited in waits) <= most + 0.1
-        assert min(waited[index] for waited in waits) < most * (0.1 if index < 2 else 0.6)
+        assert min(waited[index] for waited in waits) < most * (0.1 if index < 2 else 0.8)
 
 
 def test_calls_under_way_are_no_further_evidence() -> None:
