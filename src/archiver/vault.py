@@ -150,8 +150,10 @@ def _read(path: Path) -> list[str]:
 
 
 def _is_credential(path: Path) -> bool:
-    """Whether systemd handed the file to this service (systemd.exec, "Credentials"): only we can reach it, by an access list whose mask
-    looks like rights of the group."""
+    """Whether systemd handed the file to this service (systemd.exec(5), "Credentials").
+
+    Then only this service can reach it, by an access list whose mask looks like rights of the group.
+    """
     directory = os.environ.get("CREDENTIALS_DIRECTORY", "")
     return bool(directory) and path.parent == Path(directory)
 
