@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,17 +24,16 @@ from archiver.settings import Settings, load
 __all__ = ["demo"]
 
 _FEWEST = 100
-
 _INTERRUPTED = 130  # what a shell calls a command that Ctrl-C ended
 _HINT = """
 Now with your own files:
-  archiver customers add me --from folder:PATH --to folder:PATH
-  archiver run
+  PROGRAM customers add me --from folder:PATH --to folder:PATH
+  PROGRAM run
 
-Into your own Dropbox (`archiver destinations dropbox` tells how each option is given):
+Into your own Dropbox (`PROGRAM destinations dropbox` tells how each option is given):
   export ARCHIVER_DROPBOX_REFRESH_TOKEN=…
-  archiver customers add me --from folder:PATH --to dropbox:/Archive --to-option app_key=…
-  archiver run"""
+  PROGRAM customers add me --from folder:PATH --to dropbox:/Archive --to-option app_key=…
+  PROGRAM run"""
 
 
 async def demo(*, items: int = Plan().items, keep: Path | None = None, options: Options | None = None) -> int:
@@ -110,7 +111,13 @@ def _tell(out: Output, verdict: Verdict, keep: Path | None) -> None:
     )
     if keep is not None:
         out.say(f"All of it is in {keep}: the files, the database, and what the Dropbox stored.")
-    out.say(_HINT)
+    out.say(_HINT.replace("PROGRAM", _program()))
+
+
+def _program() -> str:
+    """How the reader can call us: after ``make demo`` the program is in a place that no shell looks into."""
+    called = Path(sys.argv[0])
+    return str(called) if called.name == "archiver" and shutil.which("archiver") is None else "archiver"
 
 
 @contextmanager
