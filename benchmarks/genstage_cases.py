@@ -22,7 +22,7 @@ from genstage import (
     ProducerConsumer,
 )
 
-__all__ = ["CASES", "Case", "bare_tasks", "cpu", "idle_pipeline_bytes", "limit", "wall"]
+__all__ = ["CASES", "Case", "bare_tasks", "cpu", "idle_pipeline_bytes", "limit", "waits", "wall"]
 
 WAIT = 0.01
 KEYS = 100_000
@@ -203,6 +203,20 @@ async def to_four(stages: tuple[type[Numbers], type[Count]], partitions: bool, m
         pipeline.demand = "forward"
 
 
+class Yield(Consumer[int]):
+    """A call that gives way once: what a call costs besides waiting."""
+
+    async def handle_event(self, event: int) -> None:  # noqa: ARG002  any event will do
+        """Gives way."""
+        await asyncio.sleep(0)
+
+
+async def yields(workers: int, events: int) -> None:
+    """So many calls at once, each of which gives way once."""
+    async with Pipeline() as pipeline:
+        pipeline.start(Yield(), subscribe_to=pipeline.start(Numbers(events)), workers=workers, max_demand=1000)
+
+
 async def waits(workers: int, events: int) -> None:
     """So many calls at once; there are always some that wait for a worker."""
     async with Pipeline() as pipeline:
@@ -296,6 +310,7 @@ def _cases() -> list[Case]:
     for many in (100, 1000):
         against = partial(wall, partial(bare_tasks, many))
         cases.append(Case("await_10ms", many, "async", partial(wall, partial(waits, many)), 200 * many, 0.98, 20 * many, against=against))
+    cases.append(Case("await_0", 100, "async", partial(cpu, partial(yields, 100)), 100_000))
     cases.append(Case("keyed_1", 100, "sync", partial(keyed_rate, 1, 1), 500_000))
     cases.append(Case(f"keyed_{KEYS}", 100, "sync", partial(keyed_rate, KEYS, BUSY), 2_000_000, least=2_000_000))
     return cases

@@ -116,23 +116,40 @@ async def pypeln_map(events: int) -> None:
         pass
 
 
-async def aiostream_waits(many: int, events: int) -> None:
-    """So many calls of 10 ms at once with aiostream."""
+async def tasks_by_hand(many: int, events: int) -> None:
+    """So many calls at once, each of which gives way once, with a queue and long-lived tasks."""
+    queue: asyncio.Queue[int | None] = asyncio.Queue(1000)
+
+    async def worker() -> None:
+        while await queue.get() is not None:  # noqa: ASYNC110 - not a poll: the call that is measured
+            await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(many):
+            group.create_task(worker())
+        for event in range(events):
+            await queue.put(event)
+        for _ in range(many):
+            await queue.put(None)
+
+
+async def aiostream_waits(many: int, seconds: float, events: int) -> None:
+    """So many calls at once with aiostream."""
     stream, pipe = (getattr(importlib.import_module("aiostream"), name) for name in ("stream", "pipe"))
 
     async def wait(event: int, *_: int) -> int:
-        await asyncio.sleep(WAIT)
+        await asyncio.sleep(seconds)
         return event
 
     await (stream.iterate(range(events)) | pipe.map(wait, task_limit=many, ordered=False) | pipe.reduce(lambda count, _: count + 1, 0))
 
 
-async def pypeln_waits(many: int, events: int) -> None:
-    """So many calls of 10 ms at once with pypeln."""
+async def pypeln_waits(many: int, seconds: float, events: int) -> None:
+    """So many calls at once with pypeln."""
     task = importlib.import_module("pypeln").task
 
     async def wait(event: int) -> int:
-        await asyncio.sleep(WAIT)
+        await asyncio.sleep(seconds)
         return event
 
     results: AsyncIterator[int] = task.map(wait, range(events), workers=many)
@@ -169,7 +186,10 @@ PEERS = [
         Case(f"await_10ms{name}", 1000, "async", partial(on_uvloop, work), 200_000, least=20_000, missing=_missing("uvloop"))
         for name, work in (("_uvloop", partial(waits, 1000)), ("_bare_tasks_uvloop", partial(bare_tasks, 1000)))
     ),
-    Case("await_10ms_aiostream", 100, "async", partial(wall, partial(aiostream_waits, 100)), 2_000, missing=_missing("aiostream")),
-    Case("await_10ms_pypeln", 100, "async", partial(wall, partial(pypeln_waits, 100)), 2_000, missing=_missing("pypeln")),
+    Case("await_10ms_aiostream", 100, "async", partial(wall, partial(aiostream_waits, 100, WAIT)), 2_000, missing=_missing("aiostream")),
+    Case("await_10ms_pypeln", 100, "async", partial(wall, partial(pypeln_waits, 100, WAIT)), 2_000, missing=_missing("pypeln")),
+    Case("await_0_asyncio_queue", 100, "async", partial(cpu, partial(tasks_by_hand, 100)), 50_000),
+    Case("await_0_aiostream", 100, "async", partial(cpu, partial(aiostream_waits, 100, 0)), 5_000, missing=_missing("aiostream")),
+    Case("await_0_pypeln", 100, "async", partial(cpu, partial(pypeln_waits, 100, 0)), 5_000, missing=_missing("pypeln")),
 ]
 """All of them, in the order in which they are shown."""

@@ -20,11 +20,13 @@ Job = tuple[Subscription, Any, int]
 class Inbox(ABC):
     """Deliveries in the order of their arrival. A handler call never mixes subscriptions."""
 
-    __slots__ = ("waiting",)
+    __slots__ = ("jobs", "waiting")
 
     def __init__(self) -> None:
         self.waiting = 0
         """How many events wait."""
+        self.jobs: deque[Job] | None = None
+        """The next calls, where they are known beforehand; whoever takes one out lowers ``waiting``. None where `take` must be asked."""
 
     @abstractmethod
     def put(self, edge: Subscription, events: list[Any]) -> None:
@@ -46,11 +48,7 @@ class Inbox(ABC):
 class _Jobs(Inbox):
     """Cuts what arrives at once, so that taking a job is taking it."""
 
-    __slots__ = ("jobs",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.jobs: deque[Job] | None = None
+    __slots__ = ()
 
     def take(self) -> Job | None:
         """The next job."""

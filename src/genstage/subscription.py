@@ -115,12 +115,12 @@ class Subscription:
         "_attempt",
         "_downstream",
         "_max",
-        "_min",
         "_opened",
         "_owed",
         "_upstream",
         "deliver",
         "dropped",
+        "floor",
         "level",
         "manual",
         "outstanding",
@@ -151,7 +151,8 @@ class Subscription:
         self._upstream = upstream
         self._downstream = downstream
         self._max = 0
-        self._min = 0
+        self.floor = 0
+        """With automatic demand more is asked for when only so many events are asked for and not yet handled."""
         self._owed = 0  # what was outstanding when the producer failed
         self._attempt = 0
         self._opened = 0.0
@@ -201,7 +202,7 @@ class Subscription:
     @property
     def min_demand(self) -> int:
         """With automatic demand, more is asked for when only so many events are asked for and not yet handled."""
-        return self._min
+        return self.floor
 
     @property
     def interrupted(self) -> bool:
@@ -321,7 +322,7 @@ class Subscription:
         if not self.manual:
             level = self.level - count
             most = self._max
-            if self._min < level or level >= most or self.over:
+            if self.floor < level or level >= most or self.over:
                 self.level = level
             else:
                 self.level = most
@@ -344,5 +345,5 @@ class Subscription:
     def _set_window(self, max_demand: int) -> None:
         given = self.terms.min_demand
         self._max = max_demand
-        self._min = max_demand // 2 if given is None else max(0, min(given, max_demand - 1))
-        self.split = self._max - self._min
+        self.floor = max_demand // 2 if given is None else max(0, min(given, max_demand - 1))
+        self.split = self._max - self.floor

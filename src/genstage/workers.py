@@ -218,13 +218,19 @@ class Workers(Recovery):
         self.stir()  # if somebody counted on this one
         self._look_for_the_end()
 
-    async def _serve(self) -> None:  # noqa: C901 - the hot path: every call would cost
+    async def _serve(self) -> None:  # noqa: C901, PLR0912 - the hot path: every call would cost
         """Takes call after call, until the stage ends or this worker is one too many."""
         inbox, handle, gate, outlet, tasks = self.inbox, self._handle, self._gate, self._outlet, self.tasks
         new_future = asyncio.get_running_loop().create_future
         self._coming -= 1
         while len(tasks) <= self.limit:
-            job = None if (self._barred and self._bar()) or (gate is not None and gate.wanted <= 0) else inbox.take()
+            if (self._barred and self._bar()) or (gate is not None and gate.wanted <= 0):
+                job = None
+            elif jobs := inbox.jobs:
+                job = jobs.popleft()
+                inbox.waiting -= job[2]
+            else:
+                job = inbox.take()
             if job is None:
                 if self.closing and not inbox.waiting:
                     return
@@ -253,7 +259,10 @@ class Workers(Recovery):
             else:
                 self.in_flight -= count
                 self.handled += count
-                edge.handled(count)
+                if edge.level - count > edge.floor and not edge.manual:
+                    edge.level -= count
+                else:
+                    edge.handled(count)
                 if self.draining and not edge.level:
                     edge.cancel()
 
