@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from archiver.database.port import LaneRecord, Place, Want
@@ -18,6 +19,7 @@ __all__ = ["Lane"]
 
 _FIRST_GUESS_BYTES = 64 * 1024  # of an item's size, until the lane's own items tell
 _STREAM_BYTES = 8 * 1024 * 1024  # what an upload that comes as a stream holds at most: one chunk
+_TURN_SECONDS = 30.0  # for so long a `put_many` may wait for its turn; less would make more commits of slow lanes
 _SMOOTHING = 0.05  # of the running mean of item sizes: about the last twenty batches' items count
 
 
@@ -139,6 +141,10 @@ class Lane:
     def claim(self) -> Claim:
         """What it would take now: enough for as many `put_many` calls as its pace has room for."""
         room = self.gate.room(self.puts)
+        if room:
+            # What waits for its turn holds bytes that others could use: a slow lane begins no more than will soon have one.
+            turns = max(1, math.ceil(self.gate.snapshot().rate * _TURN_SECONDS))
+            room = min(room, max(0, turns - self.puts))
         if self.uploader is not None:
             # No more calls than that: what a batch leaves over then waits for the next one, instead of making a call of its own.
             self.uploader.workers = max(1, self.puts + room)

@@ -172,3 +172,18 @@ def test_what_is_not_wanted_any_more_is_read_again(lane: Lane) -> None:
     assert [d.id for d in lane.took(lane.want(3), [delivery(1), delivery(2), delivery(3)], 3)] == [1]
     assert not lane.dry
     assert lane.want(2) == Want(2, (0, 0, 1))
+
+
+def test_a_slow_lane_begins_no_more_than_will_soon_have_its_turn(lane: Lane) -> None:
+    """One call in half a minute is what it found: what waits behind that would hold bytes that others could use."""
+    clock = SystemClock()
+    lane.gate = Gate(Pacer(clock.time(), learnt=b'{"limit":0.03}'), clock)
+    lane.subscription = None
+    lane.gate._pacer._pilot = False
+    assert lane.gate.room(0) > 1
+    assert lane.claim().wants == lane._per_call()
+    lane.puts = 1
+    assert lane.claim().wants == 0
+    lane.gate = Gate(Pacer(clock.time(), learnt=b'{"limit":3.0}'), clock)
+    lane.gate._pacer._pilot = False
+    assert lane.claim().wants == lane.gate.room(1) * lane._per_call()
