@@ -73,6 +73,7 @@ class World:
         self.events: list[Event] = []
         self.changed = asyncio.Event()
         self.budget = Budget()
+        self.sweep_seconds = 30.0
 
     def another_database(self) -> Any:
         """The same file as a process of its own sees it."""
@@ -107,6 +108,7 @@ class World:
                 clock=self.clock,
                 listener=self.listen,
                 budget=self.budget,
+                sweep_seconds=self.sweep_seconds,
                 seed=1,
             )
         )
