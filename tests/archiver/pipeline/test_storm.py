@@ -157,6 +157,7 @@ class Weather:
                 assert lane.in_flight or lane.asked or (lane.held_items, lane.held_bytes) == (0, 0)
                 held += lane.held_items
             assert held <= self.world.budget.items
+            self.world.changed.set()
 
         self.world.listen = listen  # type: ignore[method-assign]
         assembly = self.world.assembly()
@@ -228,8 +229,7 @@ async def _run_to_the_end(weather: Weather) -> None:
         await asyncio.sleep(1.0)
         weather.last_gust()
         await _until_all_is_archived(weather, assembly)
-        await asyncio.sleep(15.0)
-        assert not assembly.lanes.awake
+        await world.until(lambda: not assembly.lanes.awake)
         assert assembly.settlement.waiting == 0
     _check_bytes(world)
     for row in await world.database.counters():
