@@ -33,14 +33,15 @@ async def main():
     await database.serve()
     print("serving", flush=True)
     batch = int(sys.argv[2])
-    while found := await due(database, int(sys.argv[3]), 200):
+    for batch in range(batch, batch + int(sys.argv[4])):
+        found = await due(database, int(sys.argv[3]), 200)
         settled = []
         for delivery in found:
             entry = archived(delivery)
             settled.append(msgspec.structs.replace(entry, receipt=msgspec.structs.replace(entry.receipt, revision=str(batch))))
         assert not await database.settle(settled, {found[0].customer_id: 0})
         print(batch, flush=True)
-        batch += 1
+    await asyncio.Event().wait()
 
 asyncio.run(main())
 """
@@ -93,7 +94,7 @@ async def test_killed_while_it_settles_a_batch_is_written_whole_or_not_at_all(da
         await database.add_births(klm.source, klm.births(1000, first=first), now=NOW, cursor=None)
     batch = 0
     for kills in range(5):
-        process = start(SETTLER, path, batch, klm.lanes[0])
+        process = start(SETTLER, path, batch, klm.lanes[0], kills + 3)  # bounded: on a busy machine it would run out of items
         assert process.stdout is not None
         assert process.stdout.readline() == "serving\n"
         for _ in range(kills + 1):
