@@ -118,7 +118,7 @@ async def test_a_second_process_may_look_and_write_but_not_serve(database: Sqlit
     """The error names who serves; a kill frees the database at once."""
     klm = await world(database)
     await database.add_births(klm.source, klm.births(20), now=NOW, cursor=None)
-    process = start(SETTLER + "\nsys.stdin.read()", path, 0, klm.lanes[0])
+    process = start(SETTLER, path, 0, klm.lanes[0], 0)
     assert process.stdout is not None
     assert process.stdout.readline() == "serving\n"
     process.send_signal(signal.SIGSTOP)
