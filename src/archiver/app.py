@@ -109,6 +109,7 @@ class Archiver:
             Whether everything that had begun ended by itself.
         """
         settings = self._settings
+        await self._check_key()
         self._assembly = Assembly(
             Parts(
                 database=self._database,
@@ -198,6 +199,7 @@ class Archiver:
                 key: self._vault.seal(text, customer=str(customer.id), adapter=spec.adapter, field=key) for key, text in secret.items()
             }
             connections.append(await self._database.add_connection(customer.id, role, spec.adapter, values, sealed))
+        self._changed()
         known = {connection.id: account for connection, account in zip(connections, accounts, strict=True) if account is not None}
         return CustomerAdded(customer=customer, connections=connections, accounts=known)
 
@@ -224,7 +226,9 @@ class Archiver:
 
     async def pause(self, name: str) -> Customer:
         """Serves the customer no more until `resume`; what is under way ends. Raises ConfigError if there is no such customer."""
-        return await self._database.set_customer_state(name, CustomerState.PAUSED)
+        customer = await self._database.set_customer_state(name, CustomerState.PAUSED)
+        self._changed()
+        return customer
 
     async def resume(self, name: str) -> Customer:
         """Serves the customer again, and lets its parked lanes try again. Raises ConfigError if there is no such customer."""
@@ -232,6 +236,7 @@ class Archiver:
         for connection in await self._database.connections(customer_id=customer.id):
             if connection.state is not ConnectionState.ACTIVE:
                 await self._database.set_connection_state(connection.id, ConnectionState.ACTIVE, "")
+        self._changed()
         return customer
 
     # -- items ----------------------------------------------------------------------------------------------------------------------
@@ -262,12 +267,15 @@ class Archiver:
                         new += collected.new
         finally:
             await contents.close()
+            self._changed()
         return Imported(found=found, new=new, unreadable=unreadable)
 
     async def retry(self, *, customer: str | None = None, reason: str | None = None, ids: Sequence[int] | None = None) -> int:
         """Rejected and gone deliveries become waiting again; returns how many. Raises ConfigError if there is no such customer."""
         await self._named(customer)
-        return await self._database.retry(customer=customer, reason=reason, ids=ids, now=int(self._clock.wall() * 1000))
+        moved = await self._database.retry(customer=customer, reason=reason, ids=ids, now=int(self._clock.wall() * 1000))
+        self._changed()
+        return moved
 
     async def status(self) -> Sequence[LaneCounters]:
         """Every lane's numbers."""
@@ -279,6 +287,11 @@ class Archiver:
         """A page of deliveries by id. Raises ConfigError if there is no such customer."""
         await self._named(customer)
         return await self._database.deliveries(customer=customer, state=state, after=after, limit=limit)
+
+    def _changed(self) -> None:
+        """The running assembly learns from the database what other processes write, but not what this one does."""
+        if self._assembly is not None:
+            self._assembly.lanes.look_again()
 
     # -- opening adapters -----------------------------------------------------------------------------------------------------------
 
@@ -296,6 +309,24 @@ class Archiver:
             for field, sealed in connection.secrets.items()
         }
         return {**connection.options, **opened}
+
+    async def _check_key(self) -> None:
+        """A key that opens nothing is the wrong one: said once and at once, not by every lane.
+
+        Raises:
+            ConfigError: None of the credentials that are kept can be opened.
+        """
+        failure: ConfigError | None = None
+        for connection in await self._database.connections():
+            if connection.secrets:
+                try:
+                    self._values(connection)
+                except ConfigError as error:
+                    failure = failure or error
+                else:
+                    return
+        if failure is not None:
+            raise failure
 
 
 async def _try(source: Source, *, look: bool) -> None:

@@ -13,6 +13,7 @@ from archiver.app import Archiver, ConnectionSpec
 from archiver.errors import ConfigError, DatabaseHeldError, MisconfiguredError
 from archiver.model import ConnectionState, CustomerState
 from archiver.settings import Settings, load
+from archiver.vault import new_key
 
 
 @pytest.fixture
@@ -130,3 +131,31 @@ async def test_other_databases_are_refused_with_a_hint(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="SQLite"):
         async with Archiver.open(settings):
             pass
+
+
+async def test_a_key_that_opens_nothing_is_told_before_anything_is_touched(settings: Settings) -> None:
+    """Not lane by lane: the run ends at once, and no lane was parked for it."""
+    async with Archiver.open(settings, serve=True) as archiver:
+        await archiver.add_customer("me", [], [ConnectionSpec(adapter="dropbox", secrets={"access_token": "canary"})], ping=False)
+    settings.key_file.unlink()
+    settings.key_file.write_text(f"{new_key()}\n")
+    settings.key_file.chmod(0o600)
+    async with Archiver.open(settings, serve=True) as archiver:
+        with pytest.raises(ConfigError, match="is not held"):
+            await archiver.run(asyncio.Event(), until_empty=True)
+        (status,) = await archiver.status()
+        assert status.state is ConnectionState.ACTIVE
+
+
+async def test_what_it_changes_itself_takes_effect_while_it_runs(archiver: Archiver, tmp_path: Path) -> None:
+    """A customer added, paused and resumed by the very process that runs: no restart, no waiting for a sweep."""
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(archiver.run(stop))
+        source, target = folders(tmp_path, 3)
+        await asyncio.sleep(0)
+        await archiver.add_customer("me", [source], [target])
+        async with asyncio.timeout(10):
+            while (await archiver.status())[0].archived < 3:  # noqa: ASYNC110  the database is asked; it tells no one
+                await asyncio.sleep(0.02)
+        stop.set()
