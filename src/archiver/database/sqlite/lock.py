@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from archiver.errors import ConfigError, DatabaseHeldError, DatabaseUnavailableE
 from archiver.model import Millis
 
 __all__ = ["ServeLock"]
+
+_TRIES = 5  # somebody who only asks who the owner is holds the lock for a moment, too
+_TRY_SECONDS = 0.02
 
 
 class ServeLock:
@@ -49,11 +53,15 @@ class ServeLock:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise ConfigError(f"cannot write {self._path}: {error.strerror}", hint="Name another database with --database.") from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            raise self._held() from None
+        for left in reversed(range(_TRIES)):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not left:
+                    os.close(descriptor)
+                    raise self._held() from None
+                time.sleep(_TRY_SECONDS)
         self._descriptor = descriptor
         owner = msgspec.json.encode(Owner(pid=os.getpid(), host=socket.gethostname(), since=now))
         try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,15 @@ def test_a_directory_that_is_not_there_is_a_matter_of_settings(tmp_path: Path) -
     """The message names the file."""
     with pytest.raises(ConfigError, match="nowhere"):
         ServeLock(tmp_path / "nowhere" / "a.db").take(0)
+
+
+def test_who_only_asks_for_the_owner_keeps_nobody_out(tmp_path: Path) -> None:
+    """A look at the owner takes the lock for a moment; a process that begins to serve just then waits that moment."""
+    lock = ServeLock(tmp_path / "a.db")
+    descriptor = os.open(tmp_path / "a.db.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    looker = threading.Timer(0.03, os.close, [descriptor])
+    looker.start()
+    lock.take(0)
+    looker.join()
+    lock.give_back()
