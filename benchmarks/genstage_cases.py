@@ -174,10 +174,12 @@ class Keyed(Producer[int], dispatcher=KeyedDispatcher()):
 
     def __init__(self, end: int) -> None:
         self.rest = end
+        self.ended = 0.0
 
     def handle_demand(self, demand: Mapping[int, int]) -> Mapping[int, list[int]] | None:
         """Ones."""
         if self.rest <= 0:
+            self.ended = time.process_time()
             return None
         self.rest -= sum(demand.values())
         return {key: [1] * count for key, count in demand.items()}
@@ -236,23 +238,21 @@ async def bare_tasks(many: int, events: int) -> None:
             group.create_task(one(events // many))
 
 
-async def keys(many: int, busy: int, events: int) -> None:
-    """So many keys have a consumer, and so many of them ask."""
-    async with Pipeline() as pipeline:
+async def keys(many: int, busy: int, events: int) -> float:
+    """So many keys have a consumer, and so many of them ask; the seconds of CPU from the first demand to the last event."""
+    async with Pipeline(demand="accumulate") as pipeline:
         producer = pipeline.start(Keyed(events))
         for key in range(many):
             demand = 100 if key % (many // busy) == 0 else 0
             pipeline.start(Count(), subscribe_to=producer, key=key, max_demand=demand, cancel="temporary")
+        began = time.process_time()
+        pipeline.demand = "forward"
+    return producer.ended - began
 
 
 def keyed_rate(many: int, busy: int, events: int) -> float:
     """Per second of CPU, without what it takes to start and stop the stages."""
-    began = time.process_time()
-    asyncio.run(keys(many, busy, 1))
-    empty = time.process_time() - began
-    began = time.process_time()
-    asyncio.run(keys(many, busy, events))
-    return events / max(1e-9, time.process_time() - began - empty)
+    return events / asyncio.run(keys(many, busy, events))
 
 
 class Nothing(Producer[int]):
