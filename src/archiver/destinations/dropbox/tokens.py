@@ -50,6 +50,7 @@ class Tokens:
         self._token = credentials.access_token
         self._ends_at = float("inf") if credentials.access_token else 0.0
         self._one = asyncio.Lock()
+        self._refusals = 0
 
     async def get(self) -> str:
         """The token, refreshed if it ends soon.
@@ -60,9 +61,16 @@ class Tokens:
         """
         if self._clock.time() < self._ends_at - _EARLY_SECONDS:
             return self._token
+        refusals = self._refusals
         async with self._one:
             if self._clock.time() >= self._ends_at - _EARLY_SECONDS:  # not refreshed by whoever had the lock before
-                await self._renew()
+                if self._refusals != refusals:  # whoever had it was refused for good: asking again would tell the same
+                    raise ReconnectNeededError("the link to this account no longer works", hint="Connect this Dropbox again.")
+                try:
+                    await self._renew()
+                except ReconnectNeededError:
+                    self._refusals += 1
+                    raise
             return self._token
 
     def ran_out(self, token: str) -> None:

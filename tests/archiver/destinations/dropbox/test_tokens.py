@@ -108,6 +108,21 @@ def test_a_token_that_ran_out_is_replaced_once() -> None:
     with_endpoint(test)
 
 
+def test_a_link_that_was_revoked_is_asked_for_once() -> None:
+    """Ten calls wait for the refresh that is refused for good: none of them asks again. A later one does, after a reconnect perhaps."""
+
+    async def test(clock: VirtualClock, endpoint: Endpoint) -> None:
+        tokens = Tokens(LINKED, clock, endpoint.refresh)
+        endpoint.fails = ReconnectNeededError("revoked")
+        ends = await asyncio.gather(*(tokens.get() for _ in range(10)), return_exceptions=True)
+        assert [type(end) for end in ends] == [ReconnectNeededError] * 10
+        assert len(endpoint.forms) == 1
+        endpoint.fails = None
+        assert await tokens.get() == "token-2"
+
+    with_endpoint(test)
+
+
 def test_a_token_alone_cannot_be_refreshed() -> None:
     """An account that was connected with an access token only must be connected again when it has run out."""
 
