@@ -265,13 +265,15 @@ class Settlement:
         archived = 0
         for lane, settled in batch:
             lane.settled(settled.delivery_id)
+            if settled.delivery_id in refused:
+                continue
             if settled.receipt is not None:
                 archived += 1
                 self.archived_bytes += settled.size
             elif settled.state is DeliveryState.WAITING and self._control is not None:
                 self._control.due_at(lane, settled.ready_at)
         self.archived += archived
-        self._listener(BatchSettled(archived=archived, others=len(batch) - archived, refused=len(refused), seconds=seconds))
+        self._listener(BatchSettled(archived=archived, others=len(batch) - archived - len(refused), refused=len(refused), seconds=seconds))
         if self._control is not None:
             for lane in {id(lane): lane for lane, _ in batch}.values():
                 self._control.freed(lane)

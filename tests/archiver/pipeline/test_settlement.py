@@ -17,7 +17,7 @@ from archiver.lifecycle import DeliveryState
 from archiver.model import Connection, ConnectionState, Customer, Delivery, Item, Kind, Receipt, Role, Session
 from archiver.outcome import Archived, Deferred, Gone, Outcome, Parked, Rejected, Throttled, Unavailable
 from archiver.pipeline.circuit import Circuit
-from archiver.pipeline.events import DatabaseAway, DeliveryFailed, Event
+from archiver.pipeline.events import BatchSettled, DatabaseAway, DeliveryFailed, Event
 from archiver.pipeline.gate import Gate
 from archiver.pipeline.lane import Lane
 from archiver.pipeline.pacer import Pacer
@@ -38,6 +38,7 @@ class Notes:
         self.epochs: Mapping[int, int] = {}
         self.told: list[tuple[Any, ...]] = []
         self.failures = 0
+        self.refuses: frozenset[int] = frozenset()
         self.holds = asyncio.Event()
         self.holds.set()
 
@@ -50,7 +51,7 @@ class Notes:
         self.settled += settled
         self.batches.append(len(settled))
         self.epochs = epochs
-        return frozenset()
+        return self.refuses
 
     async def save_sessions(self, sessions: Mapping[int, Session]) -> None:
         """Keeps sessions, or fails as often as it should."""
@@ -128,6 +129,16 @@ async def test_archived_is_written_with_its_receipt(bench: Bench) -> None:
     assert bench.notes.epochs == {3: 7}
     assert not bench.lane.in_flight
     assert bench.settlement.archived == 1
+
+
+async def test_what_was_not_written_does_not_count(bench: Bench) -> None:
+    """Another worker owns the customer now: it leaves the in-flight set and is nobody's success here."""
+    bench.notes.refuses = frozenset({1})
+    await bench.settle((bench.delivery(1), Archived(RECEIPT)), (bench.delivery(2), Archived(RECEIPT)))
+    assert not bench.lane.in_flight
+    assert bench.settlement.archived == 1
+    (event,) = [event for event in bench.events if isinstance(event, BatchSettled)]
+    assert (event.archived, event.others, event.refused) == (1, 0, 1)
 
 
 async def test_it_stays_in_flight_until_the_commit(bench: Bench) -> None:
