@@ -89,7 +89,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "auto"
     uploads_in_flight: Annotated[int, msgspec.Meta(ge=1, description="Most items on their way at one time, over all lanes.")] = 2000
     bytes_in_flight: Annotated[
-        int, msgspec.Meta(ge=1 << 20, description="Most bytes held in memory at one time, over all lanes, such as 32MiB.")
+        int,
+        msgspec.Meta(
+            ge=1 << 24,
+            description="Most bytes held in memory at one time, over all lanes, such as 32MiB; at least 16MiB, two chunks of a large file.",
+        ),
     ] = 32 * 1024 * 1024
     drain_seconds: Annotated[
         float, msgspec.Meta(ge=0, description="How long uploads may still run after a stop was asked for, in seconds.")

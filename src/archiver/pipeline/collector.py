@@ -6,6 +6,7 @@ so a kill between two pages repeats a page at most, and finding an item twice is
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import aclosing
@@ -22,6 +23,8 @@ from archiver.sources.port import Page
 from genstage.clock import Clock
 
 __all__ = ["Collected", "Collector"]
+
+_log = logging.getLogger(__name__)
 
 _LONGEST_REST = 60.0  # seconds between two tries of a source that cannot be read
 _TRIES = 3  # in vain, after which a source no longer keeps those waiting who wait for a complete pass
@@ -89,13 +92,21 @@ class Collector:
                 finished = True
             except ArchiverError as error:  # also a table that lost a column, also a database that is away: nobody else's trouble
                 failures += 1
-                retry_in = min(_LONGEST_REST, 2.0 ** min(failures, 6)) * (0.5 + 0.5 * self._jitter.random())
-                failed = SourceFailed(source=source.id, customer=customer.name, reason=error.message, retry_in=retry_in)
-                self.failing[source.id] = failed
-                self._listener(failed)
-                if failures >= _TRIES:
-                    self.passed.add(source.id)
-                await self._clock.sleep(retry_in)
+                await self._rest(customer, source, error.message, failures)
+            except Exception as error:  # noqa: BLE001  told in the log; a bug in one adapter must not stop everybody else
+                _log.exception("the adapter %s failed", source.adapter)
+                failures += 1
+                await self._rest(customer, source, f"a bug in the adapter ({type(error).__name__}); the log tells more", failures)
+
+    async def _rest(self, customer: Customer, source: Connection, reason: str, failures: int) -> None:
+        """Tells that a source failed, and waits the longer the more often it did."""
+        retry_in = min(_LONGEST_REST, 2.0 ** min(failures, 6)) * (0.5 + 0.5 * self._jitter.random())
+        failed = SourceFailed(source=source.id, customer=customer.name, reason=reason, retry_in=retry_in)
+        self.failing[source.id] = failed
+        self._listener(failed)
+        if failures >= _TRIES:
+            self.passed.add(source.id)
+        await self._clock.sleep(retry_in)
 
     async def collect(self, customer: Customer, source: Connection) -> Collected:
         """One complete pass over what a source has now.

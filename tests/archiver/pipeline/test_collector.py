@@ -72,6 +72,33 @@ async def test_two_sources_of_a_customer_may_use_the_same_ids(world: World) -> N
 
 
 @in_virtual_time
+async def test_a_bug_in_one_adapter_stops_nobody(world: World) -> None:
+    """It is told and logged, and the source is tried again."""
+    await world.add_customer("acme")
+    bugs = 1
+
+    class Buggy(MemorySource):
+        async def discover(self, cursor: str) -> AsyncGenerator[Page]:
+            nonlocal bugs
+            if bugs:
+                bugs -= 1
+                raise ZeroDivisionError
+            async for page in super().discover(cursor):
+                yield page
+
+    source: Any = Buggy(finite=True)
+    world.sources[world.source_ids["acme"]] = source
+    world.put("acme", 4)
+    (customer,) = await world.database.customers()
+    (connection,) = await world.database.connections(role=Role.SOURCE)
+    await collector(world, []).watch(customer, connection)
+    assert [event.reason for event in world.events if isinstance(event, SourceFailed)] == [
+        "a bug in the adapter (ZeroDivisionError); the log tells more"
+    ]
+    assert (await world.counters("acme")).waiting == 4
+
+
+@in_virtual_time
 async def test_a_source_that_cannot_be_is_told_and_tried_again(world: World) -> None:
     """Even a wrong configuration of one source stops nobody: it is told, with growing rests, and goes on when it is mended."""
     await world.add_customer("acme")
