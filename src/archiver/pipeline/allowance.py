@@ -15,6 +15,10 @@ _TIME_SHARE = 0.03
 _CALL_SHARE = 0.003
 _GUESSED = 0.125  # of a price is enough, where the limit is only guessed
 _GUESSED_CALLS = 0.3  # of that again for the calls: a guess is dear in calls, too
+_CHEAP = 5.0  # seconds: a refusal that costs no more is cheap, and a limit that fell is looked for soon …
+_LOOK = 5.0  # … for the first time after so many seconds at work; each look in vain doubles it …
+_LOOKS_END = 60.0  # … up to this: then the usual probes go on
+_FELL = 0.8  # of what had held: it fell
 _MOST_CAUTION = 4.0  # prices
 _SAME = 0.05  # a limit that differs by less is no news
 
@@ -24,10 +28,12 @@ class Allowance:
 
     Attributes:
         price: What the last refusal cost, in seconds of silence.
+        hope: Where a limit that fell shortly before may be again, in calls per second: what was surely taken, and what was believed to
+            be permitted. None if there is nothing to look for.
         ceiling: A higher limit that was there once, in calls per second; fades with every probe that does not find it. 0 if there is none.
     """
 
-    __slots__ = ("_calls", "_caution", "_price_calls", "_seconds", "ceiling", "price")
+    __slots__ = ("_calls", "_caution", "_look", "_price_calls", "_seconds", "_since_look", "ceiling", "hope", "price")
 
     def __init__(self) -> None:
         self.price = CHEAPEST
@@ -35,6 +41,9 @@ class Allowance:
         self._price_calls = 1
         self._seconds = 0.0
         self._calls = 0.0
+        self.hope: tuple[float, float] | None = None
+        self._look = _LOOK
+        self._since_look = 0.0  # seconds at work
         self._caution = 1.0  # how many prices must be saved up
 
     def call(self) -> None:
@@ -45,6 +54,20 @@ class Allowance:
         """So much time passed at work, without a probe."""
         self._seconds += _TIME_SHARE * seconds
 
+    def worked(self, seconds: float) -> None:
+        """So much time passed at work, with or without one."""
+        self._since_look += seconds
+
+    @property
+    def cheap(self) -> bool:
+        """Whether a refusal costs little."""
+        return self.price <= _CHEAP
+
+    @property
+    def looks(self) -> bool:
+        """Whether a limit that fell should be looked for now."""
+        return self.hope is not None and self.cheap and self._since_look >= self._look
+
     @property
     def suffices(self) -> bool:
         """Whether a probe can be paid for."""
@@ -53,7 +76,7 @@ class Allowance:
 
     def spent(self) -> None:
         """A refusal came: saving begins anew."""
-        self._seconds = self._calls = 0.0
+        self._seconds = self._calls = self._since_look = 0.0
 
     def costs(self, seconds: float, calls: int) -> None:
         """What the refusal cost, now that it is over."""
@@ -76,6 +99,18 @@ class Allowance:
         """A refusal moved the limit from ``before`` to ``limit``."""
         if limit < 0.9 * before:
             self.ceiling = max(self.ceiling, before)
+
+    def held(self, surely: float, believed: float, limit: float) -> None:
+        """For a while so much was surely taken, and so much believed to be permitted; now the limit is ``limit``."""
+        if limit < _FELL * surely and (self.hope is None or surely > self.hope[0]):
+            self.hope = surely, max(surely, believed)
+            self._look = _LOOK
+
+    def looked(self, *, found: bool) -> None:
+        """A look for the limit that fell is over; if it was in vain, the next one comes later, and at last none."""
+        self._look *= 2
+        if found or self._look > _LOOKS_END:
+            self.hope = None
 
     def in_vain(self, before: float, limit: float) -> None:
         """A probe was refused, and the limit is ``limit`` now instead of ``before``."""

@@ -5,7 +5,8 @@ A rate goes through three phases:
 * **start**: it doubles as fast as answers come, until a call is refused or nobody asks for more.
 * **live**: just below the limit, as far as the refusals tell it (see `archiver.pipeline.limit`).
 * **probe**: slowly above it, when that can be paid for (see `archiver.pipeline.allowance`). A refusal there tells the limit better.
-  If none comes where the limit should be, the limit was raised: start.
+  If none comes where the limit should be, the limit was raised: start. If the limit had fallen shortly before, and refusals are cheap,
+  a probe is a *look*: it begins where the limit was before.
 
 Some limits are no bucket but a window (so many calls a minute, by the clock). They give themselves away: they refuse even after a pause,
 or their different Retry-Afters end at the same second of a minute. For them the limit is what was taken from one window's beginning to
@@ -38,7 +39,7 @@ _DOUBLES_AFTER = 7.0  # answers one after the other: what is under way when the 
 _DOUBLES_SOONEST = 0.3  # seconds …
 _DOUBLES_LATEST = 3.0
 _PROBE_GROWTH = 0.01  # per second
-_SOONER = 4.0  # times that, where a higher limit is likely …
+_SOONER = 4.0  # times that, where a higher limit is likely, or the limit a guess and a refusal cheap …
 _SOONER_DEAR = 2.0  # … and a refusal dear
 _RAISED = 1.5  # times the known limit without a refusal: it was raised
 _BELOW = 0.99  # of the limit
@@ -51,9 +52,11 @@ _EVEN = 0.03  # a change of pace by less is none
 _HOLD = 130.0  # seconds at a step of a window's probe: two windows of a minute
 _WINDOW = 60.0  # seconds: longer windows, and bursts of more, are not expected
 _RECENT = 180.0  # seconds: a refusal so soon after the last one says that the conclusion was wrong
+_HELD = 5.0  # seconds without a refusal: what was taken meanwhile is worth remembering
 _NEWS = 0.05  # a limit that differs by less is the same
 _FALL = 0.7  # of the rate, when a limit that held for long does not hold any more …
-_FURTHEST = 0.4  # … and at most to this in one event, when it falls again and again
+_FURTHEST = 0.4  # … and at most to this in one event, when it falls again and again …
+_FURTHEST_CHEAP = 0.55  # … or to this, where another refusal costs little
 
 
 class Phase(StrEnum):
@@ -90,7 +93,9 @@ class Rate:
         "_event_at",
         "_event_calls",
         "_evidence",
+        "_held",
         "_level",
+        "_looking",
         "_over_at",
         "_pace",
         "_step",
@@ -132,6 +137,8 @@ class Rate:
         self._asked_until = 0.0
         self._over_at = now  # the last one
         self._taken = 0  # since then
+        self._looking = False  # for a limit that fell
+        self._held: tuple[float, float] | None = None  # calls per second: what was surely taken for a while, and believed permitted
         # the steps of a window's probe
         self._step = _EVEN
         self._step_at = -math.inf
@@ -192,6 +199,9 @@ class Rate:
     # -- growing --------------------------------------------------------------------------------------------------------------------
 
     def _grow(self, now: float, seconds: float) -> None:
+        self.allowance.worked(seconds)
+        if not self._looking and self.allowance.looks and self.phase is not Phase.START and not self.windowed:
+            self.phase, self._looking = Phase.PROBE, True
         match self.phase:
             case Phase.START:
                 doubles = min(_DOUBLES_LATEST, max(_DOUBLES_SOONEST, _DOUBLES_AFTER * self.latency))
@@ -201,6 +211,8 @@ class Rate:
                 if self.allowance.suffices:
                     self.phase = Phase.PROBE
                     self._step_at = -math.inf
+            case Phase.PROBE if self._looking:
+                self._look(now, seconds, self.limit or self.value)
             case Phase.PROBE if self.windowed:
                 self._step_up(now)
             case Phase.PROBE:
@@ -208,9 +220,9 @@ class Rate:
 
     def _probe(self, now: float, seconds: float, limit: float) -> None:
         """A bucket's probe: up a percent a second; faster when the known limit would have refused by now."""
-        disproved = self._level > 2 * self.burst + 3
+        disproved = self._disproved
         dear = self.allowance.price >= _DEAR
-        likely = disproved or self.allowance.higher(limit)
+        likely = disproved or self.allowance.higher(limit) or (self.allowance.cheap and not self._sure)
         growth = _PROBE_GROWTH * (1 if not likely else _SOONER_DEAR if dear else _SOONER)
         self.value = min(FASTEST, self.value * (1 + growth * seconds))
         if disproved and self.value > _RAISED * limit and not dear:
@@ -218,6 +230,30 @@ class Rate:
             if self._sure:  # else it was a wrong guess, and what it was guessed from is still true
                 self._forget(now)
             self.allowance.changed()
+
+    def _look(self, now: float, seconds: float, limit: float) -> None:
+        """Looks for a limit that fell: at once between what had surely been taken and what had been believed, then up to that."""
+        surely, believed = self.allowance.hope or (limit, limit)
+        self.value = min(max(believed, limit), max(self.value * (1 + _PROBE_GROWTH * _SOONER * seconds), (surely + believed) / 2))
+        if self._disproved:
+            self._forget(now)
+            self._live(self.value / _BELOW)
+            self._level, self._looking = 0.0, False
+            self.allowance.looked(found=True)
+            self.allowance.changed()
+
+    def _look_in_vain(self, began: float) -> None:
+        """A look was refused soon, so the limit is what it was; the jump was too far to tell more."""
+        self._evidence.turn(began)
+        self._live(self.limit or self.value)
+        self._level, self._looking = self.burst, False
+        self.allowance.looked(found=False)
+        self.allowance.spent()
+
+    @property
+    def _disproved(self) -> bool:
+        """Whether the known limit would have refused by now."""
+        return self._level > 2 * self.burst + 3
 
     def _step_up(self, now: float) -> None:
         """A window's probe: a step is held for two windows; each that is not refused is believed, and the next is higher."""
@@ -246,9 +282,13 @@ class Rate:
         """
         self._event_at, self._again_at, self._event_calls = now, now, 1
         self._evidence.unsent(1 + after)
+        if self._looking:
+            self._look_in_vain(began)
+            return
         self._evidence.turn(began, refused=True)
         before, limit = self.limit or 0.0, self._concluded(now)
         self.allowance.fell(before, limit)
+        self._remember(now, before, limit)
         if self.phase is Phase.PROBE and self.windowed and self.value > (1 + 2 * _EVEN) * limit:
             self.allowance.guessed()  # the step was long: there is room for a shorter one
         elif self.phase is Phase.PROBE:
@@ -257,6 +297,14 @@ class Rate:
         self._step = _EVEN
         self._live(limit)
         self._level = self.burst
+
+    def _remember(self, now: float, before: float, limit: float) -> None:
+        """What had held until now is looked for soon, if the limit has fallen."""
+        run = now - self._over_at
+        if run >= _HELD and before:
+            self._held = (self._taken - self.burst) / run, before
+        if self._held is not None:
+            self.allowance.held(*self._held, limit)
 
     def asked(self, until: float, retry_after: float) -> None:
         """The provider asked for silence: different times that end at the same second of a minute are a window's."""
@@ -282,7 +330,7 @@ class Rate:
         if self._unsure:
             if not dear:
                 self.allowance.guessed()
-            elif self._dear == 1 and self._unsure > 3 * self.limit:
+            elif self._dear == 1 and self._unsure > 2 * self.limit:
                 self.phase = Phase.PROBE  # a small bucket, or a window? What is not refused costs nothing
             self._dear += dear
             self._unsure = 0.0
@@ -345,5 +393,8 @@ class Rate:
         if self.phase is not Phase.LIVE:
             return self._evidence.mean(min(_WINDOW, run))
         if run < _RECENT:  # what was taken from one refusal to the next is surely permitted, if that was long enough to tell
-            return max(self._taken / (run + min(_WINDOW, self.allowance.price)), self.value * _FURTHEST)
+            return max(
+                self._taken / (run + min(_WINDOW, self.allowance.price)),
+                self.value * (_FURTHEST_CHEAP if self.allowance.cheap else _FURTHEST),
+            )
         return self.value * _FALL

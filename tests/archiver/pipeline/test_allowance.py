@@ -67,6 +67,47 @@ def test_a_small_fall_is_no_memory() -> None:
     assert not allowance.higher(4.0)
 
 
+def fallen(price: float = 2.0) -> Allowance:
+    """A limit of 12, of which 10 had surely been taken, has fallen to 4."""
+    allowance = Allowance()
+    allowance.costs(price, 1)
+    allowance.spent()
+    allowance.held(10.0, 12.0, 4.0)
+    return allowance
+
+
+def test_a_limit_that_fell_is_looked_for_soon() -> None:
+    """First after five seconds at work, then after twice as long each time, and at last not at all."""
+    allowance, waits = fallen(), []
+    while allowance.hope is not None:
+        seconds = 0
+        while not allowance.looks:
+            allowance.worked(1.0)
+            seconds += 1
+        waits.append(seconds)
+        allowance.looked(found=False)
+        allowance.spent()
+    assert waits == [5, 10, 20, 40]
+
+
+def test_a_dear_look_is_not_made() -> None:
+    """Where a refusal costs more than a few seconds, only the usual probes look for a limit that fell."""
+    allowance = fallen(price=15.0)
+    allowance.worked(1000.0)
+    assert not allowance.looks
+
+
+def test_what_hardly_fell_is_not_looked_for() -> None:
+    """A limit that is corrected a little leaves nothing to look for, nor does one that was found again."""
+    allowance = Allowance()
+    allowance.held(10.0, 12.0, 9.0)
+    assert allowance.hope is None
+    allowance = fallen()
+    assert allowance.hope == (10.0, 12.0)
+    allowance.looked(found=True)
+    assert allowance.hope is None
+
+
 def test_a_guess_is_checked_soon() -> None:
     """Where the limit is only guessed, an eighth of the price is enough."""
     allowance = Allowance()

@@ -109,6 +109,31 @@ def test_a_raised_limit_is_found_within_ten_minutes() -> None:
     assert lane.rate.limit == pytest.approx(12, rel=0.1)
 
 
+def test_a_limit_that_fell_for_a_moment_is_used_again_soon() -> None:
+    """Where refusals are cheap, a limit that was halved for ten seconds is used again within fifteen seconds after that."""
+    lane = Lane(6, 6, retry_after=1.0)
+    lane.run(300)
+    lane.limit = 3
+    lane.run(10)
+    lane.limit = 6
+    lane.run(15)
+    refusals = lane.refusals
+    assert lane.run(20) >= 0.9 * 6
+    assert lane.refusals - refusals <= 1
+
+
+def test_looks_in_vain_cost_little() -> None:
+    """A limit that fell for good is looked for a few times, later each time; what is known of the new one stays known."""
+    lane = Lane(6, 6, retry_after=1.0)
+    lane.run(300)
+    lane.limit = 3
+    lane.run(30)
+    refusals = lane.refusals
+    assert lane.run(600) >= 0.95 * 3
+    assert lane.refusals - refusals <= 16
+    assert lane.rate.limit == pytest.approx(3, rel=0.05)
+
+
 @pytest.mark.parametrize("retry_after", [1.0, 15.0, 300.0])
 def test_refusals_cost_three_percent_of_the_time(retry_after: float) -> None:
     """Once the limit is known, at most 3 % of the time goes into Retry-Afters, whatever each of them costs."""

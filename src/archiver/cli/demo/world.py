@@ -42,10 +42,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     quiet_customers: int = 20
     calls_per_second: float = 3.0
     lowered_calls_per_second: float = 1.5
-    burst: float = 5
-    retry_after: int = 2
+    burst: float = 4
+    retry_after: int = 1
     lowered_from: float = 15.0
-    lowered_until: float = 25.0
+    lowered_until: float = 23.0
     arriving_seconds: float = 30.0
     patience: float = 120.0
 
@@ -88,8 +88,8 @@ class World:
         self._tell = tell
 
     async def introduce(self, archiver: Archiver) -> None:
-        """Adds every company as a customer, with its folder and its Dropbox."""
-        for company in self._companies:
+        """Adds every company as a customer, with its folder and its Dropbox; the airline last, so that its backlog begins with the run."""
+        for company in reversed(self._companies):
             account = self._accounts[company.name]
             # Refresh tokens, as real customers have them: Archiver gets its access tokens by itself.
             secrets = {"refresh_token": account.refresh_token, "app_secret": account.app_secret}
