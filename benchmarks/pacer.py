@@ -5,8 +5,8 @@
 Used is what was taken of what a client that knew the limit could have got through: rate times time, and a bucket's burst. The silence
 after a refusal counts as not used. What is wanted is in each row; medians over the seeds, the worst beside them.
 
-A Retry-After of 300 seconds takes a twelfth of an hour each time. To know a rate *and* a burst from refusals takes two or three of
-them, whoever asks (see ``docs/pacing.md``); so there the wanted 0.90 is asked of the hour after the first, and the first is shown.
+Judged is the first hour, from nothing known. A Retry-After of 300 seconds takes a twelfth of it each time, and to know a rate *and* a
+burst from refusals takes two or three of them (see ``docs/pacing.md``); so there the hour after it is shown, too.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         provider: The case's name.
         retry_after: As in the case.
-        used: Share of the permitted rate, in the hour that is judged.
+        used: Share of the permitted rate, in the hour that begins with nothing known; it is judged.
         used_worst: Of the worst seed.
-        used_first_hour: Of the hour that began with nothing known.
+        used_next_hour: Of the hour after it; None if the case ends before.
         used_wanted: None if it is not judged.
         refused: Share of all calls that were refused, of both kinds.
         refused_worst: Of the worst seed.
@@ -80,7 +80,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     retry_after: float | None
     used: float
     used_worst: float
-    used_first_hour: float
+    used_next_hour: float | None
     used_wanted: float | None
     refused: float
     refused_worst: float
@@ -117,14 +117,11 @@ def cases() -> list[Case]:
         ]
     made.append(Case(name="40 a minute, fixed window", limiter=lambda seed: Window(40, 60, seed * 17 % 60), retry_after=-1))
     for retry_after in (None, 1.0, 15.0):
-        # At 15 s a refusal, the limit that came back is looked for every 500 s; each of these costs 8 of 9.3 calls a second.
-        used = 0.95 if retry_after != 15 else 0.8
         made.append(
             Case(
                 name="12, then 4, then 12 a second",
                 limiter=lambda _: Bucket([(0, 12), (1200, 4), (2400, 12)], 12),
                 retry_after=retry_after,
-                used=used,
                 raised_at=2400,
             )
         )
@@ -146,9 +143,8 @@ def cases() -> list[Case]:
 def measure(case: Case, seeds: int) -> Row:
     """Runs a case once a seed."""
     runs = [_run(case, seed) for seed in range(1, seeds + 1)]
-    judged = max(0, case.seconds - HOUR)
-    used = [_used(limiter, trace, judged, case.seconds) for limiter, trace in runs]
-    first = [_used(limiter, trace, 0, min(case.seconds, HOUR)) for limiter, trace in runs]
+    used = [_used(limiter, trace, 0, min(case.seconds, HOUR)) for limiter, trace in runs]
+    then = [_used(limiter, trace, HOUR, case.seconds) for limiter, trace in runs] if case.seconds > HOUR else []
     refusals = [sum(trace.refused) + trace.contended for _, trace in runs]
     refused = [count / (sum(trace.taken) + sum(trace.refused)) for count, (_, trace) in zip(refusals, runs, strict=True)]
     recovered = None if case.raised_at is None else max(_recovered(trace, case.raised_at) for _, trace in runs)
@@ -157,7 +153,7 @@ def measure(case: Case, seeds: int) -> Row:
         retry_after=case.retry_after,
         used=round(statistics.median(used), 4),
         used_worst=round(min(used), 4),
-        used_first_hour=round(statistics.median(first), 4),
+        used_next_hour=round(statistics.median(then), 4) if then else None,
         used_wanted=case.used,
         refused=round(statistics.median(refused), 5),
         refused_worst=round(max(refused), 5),
@@ -212,24 +208,19 @@ def _misses(case: Case, row: Row, traces: list[Trace]) -> list[str]:
 
 
 def _table(rows: list[Row]) -> str:
-    head = f"{'provider':<34} {'Retry-After':>11} {'first hour':>10} {'used':>6} {'(worst)':>8} {'wanted':>6}"
+    head = f"{'provider':<34} {'Retry-After':>11} {'used':>6} {'(worst)':>8} {'wanted':>6} {'next hour':>9}"
     lines = [f"{head} {'refused':>8} {'(worst)':>8} {'disobeyed':>9} {'raised, s':>9}"]
     for row in rows:
         told = "none" if row.retry_after is None else "rest" if row.retry_after < 0 else f"{row.retry_after:.0f} s"
-        wanted = "" if row.used_wanted is None else f"{row.used_wanted:.2f}"
-        shares = "".join(f"{share:>{width}}" for share, width in zip(_shares(row), (11, 7, 9), strict=True))
+        shares = () if row.used_wanted is None else (f"{row.used:.3f}", f"{row.used_worst:.3f}", f"{row.used_wanted:.2f}")
+        used, worst, wanted = shares or ("", "", "")
+        then = "" if row.used_next_hour is None else f"{row.used_next_hour:.3f}"
         raised = "" if row.recovered is None else f"{row.recovered:.0f}"
         lines.append(
-            f"{row.provider:<34} {told:>11}{shares} {wanted:>6} {row.refused:>8.2%} {row.refused_worst:>8.2%} "
+            f"{row.provider:<34} {told:>11} {used:>6} {worst:>8} {wanted:>6} {then:>9} {row.refused:>8.2%} {row.refused_worst:>8.2%} "
             f"{row.disobeyed:>9} {raised:>9}{'  <- ' + '; '.join(row.misses) if row.misses else ''}"
         )
     return "\n".join(lines)
-
-
-def _shares(row: Row) -> list[str]:
-    if row.used_wanted is None:
-        return ["", "", ""]
-    return [f"{row.used_first_hour:.3f}", f"{row.used:.3f}", f"{row.used_worst:.3f}"]
 
 
 def main(arguments: list[str] | None = None) -> int:
