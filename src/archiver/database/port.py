@@ -6,7 +6,7 @@ In: births from the collector, settlements from the pipeline. Out: waiting deliv
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -28,16 +28,21 @@ from archiver.model import (
 )
 
 __all__ = [
+    "POISON_DEATHS",
     "Birth",
     "Births",
     "Database",
     "DeliveryRow",
     "LaneCounters",
     "LaneRecord",
+    "Membership",
     "Owner",
     "Place",
     "Settled",
+    "Start",
+    "Taken",
     "Want",
+    "Worker",
 ]
 
 Place = tuple[int, Millis, int]
@@ -181,6 +186,46 @@ class Owner(msgspec.Struct, frozen=True):
     since: Millis
 
 
+class Worker(msgspec.Struct, frozen=True, kw_only=True):
+    """A process that serves customers.
+
+    Attributes:
+        id: New at each start (never a host name or a pid: a restarted process is another worker).
+        host: Where it runs, for people.
+        pid: Its process there, for people.
+    """
+
+    id: str
+    host: str
+    pid: int
+
+
+class Start(msgspec.Struct, frozen=True):
+    """A line of the journal: this delivery's upload begins now.
+
+    Attributes:
+        delivery_id: Which.
+        customer_id: Whose.
+    """
+
+    delivery_id: int
+    customer_id: int
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """A customer that a worker owns from now on.
+
+    Attributes:
+        customer_id: Whose items it may upload.
+        epoch: Under which its writes count.
+        careful: The worker before died with it, so starts must be journalled for a while.
+    """
+
+    customer_id: int
+    epoch: int
+    careful: bool
+
+
 class Database(Protocol):
     """Everything that Archiver remembers. Methods may be called concurrently; each is one transaction.
 
@@ -209,6 +254,38 @@ class Database(Protocol):
         Raises:
             DatabaseHeldError: Another process does; the message names its pid, host and since when.
         """
+        ...
+
+    # -- owning ---------------------------------------------------------------------------------------------------------------------
+
+    async def enter(self, worker: Worker, *, ttl: Millis) -> bool:
+        """Notes that this worker serves, so that its death can be told from its leaving.
+
+        Args:
+            worker: Who.
+            ttl: For how long it counts as alive if it is not heard of again. On a database that one process serves alone, the lock on
+                it tells that, and this is not used.
+
+        Returns:
+            Whether the one that served *everything* before died without leaving: every lane must start careful. Its journal has been
+            counted (see `take`). Where customers have owners, `take` tells it for each customer, and this is False.
+        """
+        ...
+
+    async def leave(self, worker: Worker) -> None:
+        """The worker serves no more: its customers are free at once. Harmless if it never entered."""
+        ...
+
+    async def journal(self, starts: Sequence[Start]) -> None:
+        """Writes down, before they begin, which uploads begin; what stands there already keeps its count of deaths."""
+        ...
+
+    async def suspects(self, customer_ids: Collection[int]) -> Mapping[int, int]:
+        """Deliveries that stood in the journal when a worker died, of these customers: id → how many deaths, at least 1."""
+        ...
+
+    async def clear_journal(self, delivery_ids: Collection[int]) -> None:
+        """These uploads have ended, one way or the other, and nobody died of them."""
         ...
 
     # -- customers and connections --------------------------------------------------------------------------------------------------
@@ -279,6 +356,8 @@ class Database(Protocol):
     async def ready_lanes(self, now: Millis) -> Mapping[LaneId, Millis]:
         """Lanes that have waiting deliveries, each with its earliest ``ready_at``; of active customers and whatever connection state.
 
+        Where customers have owners: only of those that the worker which entered here owns.
+
         Costs lanes with work, not rows and not idle lanes (skips through the partial index).
         """
         ...
@@ -325,3 +404,49 @@ class Database(Protocol):
     async def retry(self, *, customer: str | None = None, reason: str | None = None, ids: Sequence[int] | None = None, now: Millis) -> int:
         """Rejected and gone deliveries become waiting again with no tries charged. Returns how many."""
         ...
+
+
+class Membership(Protocol):
+    """What a database for many workers can do besides: each customer has at most one owner, and a dead worker's are taken over.
+
+    All times are the database's clock, so that no machine's own clock matters.
+
+    The journal of a customer whose owner died is counted when it is taken: each delivery in it is one death further, and one that has
+    come to `POISON_DEATHS` is rejected with the reason ``PoisonError``.
+    """
+
+    async def beat(self, worker: Worker, *, ttl: Millis) -> bool:
+        """Says that the worker is alive.
+
+        Returns:
+            False if it had been dead by the database's clock: others may own its customers by now, and it must drop everything that it
+            holds and `enter` anew.
+        """
+        ...
+
+    async def take(self, worker: Worker, *, limit: int) -> Sequence[Taken]:
+        """Takes customers that want to be served and that no live worker owns, those that were served longest ago first.
+
+        A customer wants to be served if it is active and has a source, or a waiting delivery that is due or will be.
+
+        Args:
+            worker: Who takes; it must be alive.
+            limit: At most this many.
+        """
+        ...
+
+    async def give_back(self, worker: Worker, customer_ids: Collection[int]) -> None:
+        """These customers are free at once; those that the worker does not own any more are left alone."""
+        ...
+
+    async def owned(self, worker: Worker) -> Mapping[int, int]:
+        """The customers that the worker owns by the database: id → epoch."""
+        ...
+
+    async def share(self, worker: Worker) -> int:
+        """How many customers the worker should hold at most: those that are owned or want to be, over the workers that are alive."""
+        ...
+
+
+POISON_DEATHS = 3
+"""A delivery that stood in the journal at so many deaths is the cause of them."""

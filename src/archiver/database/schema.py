@@ -17,9 +17,21 @@ import sqlalchemy as sa
 from archiver.lifecycle import DeliveryState
 from archiver.model import ConnectionState, CustomerState, Kind, Role
 
-__all__ = ["HEAD", "connections", "cursors", "customers", "deliveries", "items", "lane_counters", "metadata", "receipts"]
+__all__ = [
+    "HEAD",
+    "connections",
+    "cursors",
+    "customers",
+    "deliveries",
+    "items",
+    "journal",
+    "lane_counters",
+    "metadata",
+    "receipts",
+    "workers",
+]
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision of ``archiver.database.migrations``; kept here so that opening an up-to-date database need not load Alembic."""
 
 metadata = sa.MetaData(
@@ -54,8 +66,23 @@ customers = sa.Table(
     sa.Column("epoch", sa.BigInteger, nullable=False),
     sa.Column("path_template", sa.Text, nullable=False),
     sa.Column("created_at", _Time, nullable=False),
+    # Which worker serves it, empty if none does; and when it was taken. Not used where one process serves everything.
+    sa.Column("owner", sa.Text, nullable=False, server_default=""),
+    sa.Column("served_at", _Time, nullable=False, server_default="0"),
     _one_of("state", CustomerState),
     sa.CheckConstraint("weight >= 1", name="weight"),
+)
+_OWNED = sa.text("owner <> ''")
+sa.Index("customers_owned", customers.c.owner, sqlite_where=_OWNED, postgresql_where=_OWNED)
+
+workers = sa.Table(
+    "workers",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("entered_at", _Time, nullable=False),
+    sa.Column("alive_until", _Time, nullable=False),
 )
 
 connections = sa.Table(
@@ -132,16 +159,11 @@ deliveries = sa.Table(
 _WAITING = sa.text("state = 'waiting'")
 _DEFERRED = sa.text("state = 'waiting' AND reason <> ''")
 _FAILED = sa.text("state IN ('rejected', 'gone')")
-# The id is the last part of the order, but not named: SQLite ends every index with the row's id by itself, and compares (ready_at, id)
-# through an index only if it is not named again. PostgreSQL will need it as a fourth column.
-sa.Index(
-    "deliveries_waiting",
-    deliveries.c.lane,
-    deliveries.c.priority,
-    deliveries.c.ready_at,
-    sqlite_where=_WAITING,
-    postgresql_where=_WAITING,
-)
+# The id is the last part of the order. SQLite ends every index with the row's id by itself, and compares (ready_at, id) through an index
+# only if it is not named again; PostgreSQL needs it named, and two engines' indexes need two names.
+_waiting_order = (deliveries.c.lane, deliveries.c.priority, deliveries.c.ready_at)
+sa.Index("deliveries_waiting", *_waiting_order, sqlite_where=_WAITING).ddl_if(dialect="sqlite")
+sa.Index("deliveries_queue", *_waiting_order, deliveries.c.id, postgresql_where=_WAITING).ddl_if(dialect="postgresql")
 sa.Index("deliveries_deferred", deliveries.c.lane, deliveries.c.item_id, sqlite_where=_DEFERRED, postgresql_where=_DEFERRED)
 sa.Index("deliveries_failed", deliveries.c.state, sqlite_where=_FAILED, postgresql_where=_FAILED)
 sa.Index("deliveries_customer", deliveries.c.customer_id, deliveries.c.id)
@@ -169,4 +191,12 @@ lane_counters = sa.Table(
     sa.Column("rejected", sa.BigInteger, nullable=False),
     sa.Column("gone", sa.BigInteger, nullable=False),
     sa.Column("archived_bytes", _Size, nullable=False),
+)
+
+journal = sa.Table(
+    "journal",
+    metadata,
+    sa.Column("delivery_id", _Id, sa.ForeignKey("deliveries.id"), primary_key=True, autoincrement=False),
+    sa.Column("customer_id", _Id, sa.ForeignKey("customers.id"), nullable=False, index=True),
+    sa.Column("deaths", sa.Integer, nullable=False),
 )

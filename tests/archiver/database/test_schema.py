@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -31,9 +33,21 @@ def migrated() -> Iterator[sa.Connection]:
     engine.dispose()
 
 
+def is_of_sqlite(thing: object, name: str | None, *_: object) -> bool:
+    """Alembic compares what only another engine has, too."""
+    del thing
+    return name != "deliveries_queue"
+
+
 def test_the_migrations_build_the_schema(migrated: sa.Connection) -> None:
     """Alembic finds no difference."""
-    assert compare_metadata(MigrationContext.configure(migrated), schema.metadata) == []
+    context = MigrationContext.configure(migrated, opts={"include_object": is_of_sqlite})
+    assert compare_metadata(context, schema.metadata) == []
+
+
+def parts(built: Sequence[sa.Row[Any]]) -> dict[str, list[str]]:
+    """Each table's and index's text in parts: what was added to a table later stands last in it."""
+    return {name: sorted(re.split(r",\s+|\n\)$|\)$", " ".join(sql.split()))) for name, sql in built}
 
 
 def test_the_migrations_build_the_schema_to_the_letter(migrated: sa.Connection) -> None:
@@ -42,7 +56,7 @@ def test_the_migrations_build_the_schema_to_the_letter(migrated: sa.Connection) 
     with engine.begin() as core:
         schema.metadata.create_all(core)
         query = sa.text("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE '%alembic%' AND sql IS NOT NULL")
-        assert sorted(migrated.execute(query).all()) == sorted(core.execute(query).all())
+        assert parts(migrated.execute(query).all()) == parts(core.execute(query).all())
     engine.dispose()
 
 
@@ -83,6 +97,8 @@ def test_postgresql_can_have_the_same_tables() -> None:
             "cursors",
             "receipts",
             "lane_counters",
+            "journal",
+            "workers",
         }
         for index in table.indexes:
             str(sa.schema.CreateIndex(index).compile(dialect=dialect))
