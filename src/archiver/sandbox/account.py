@@ -104,4 +104,5 @@ class AccountState:
             server_modified=entry.server_modified,
             revisions=entry.revisions,
             transfers=entry.transfers,
+            visible_at=entry.visible_at,
         )

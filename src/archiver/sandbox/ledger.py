@@ -32,6 +32,7 @@ class FileRecord(msgspec.Struct, frozen=True, kw_only=True, tag="file", gc=False
         server_modified: When the revision became visible.
         revisions: How many revisions became visible at this path; more than 1 means that something was overwritten.
         transfers: How many uploads were committed to this path; more than 1 means that bytes travelled again.
+        visible_at: When this revision became visible, in seconds since the epoch: `server_modified` without its rounding.
     """
 
     account: str
@@ -45,6 +46,7 @@ class FileRecord(msgspec.Struct, frozen=True, kw_only=True, tag="file", gc=False
     server_modified: str
     revisions: int
     transfers: int
+    visible_at: float = 0
 
 
 class Second(msgspec.Struct, kw_only=True):
@@ -77,6 +79,7 @@ class AccountRecord(msgspec.Struct, kw_only=True, tag="account"):
         refused: 429s by kind: ``too_many_requests``, ``too_many_write_operations``.
         disobeyed: Calls sent before a Retry-After was over, by the kind of that refusal.
         admitted: Calls which the rate permitted.
+        held_seconds: For how long commits had the namespace to themselves.
         first_call: Seconds since the epoch, None if there was none.
         last_call: As above.
         spans: The rates that were permitted, in order of time.
@@ -91,6 +94,7 @@ class AccountRecord(msgspec.Struct, kw_only=True, tag="account"):
     refused: dict[str, int] = {}
     disobeyed: dict[str, int] = {}
     admitted: int = 0
+    held_seconds: float = 0
     first_call: float | None = None
     last_call: float | None = None
     spans: list[RateSpan] = []
@@ -212,6 +216,10 @@ class Activity:
         """Bytes of content were taken."""
         self.record.received_bytes += size
         self._second(now).received += size
+
+    def held(self, seconds: float) -> None:
+        """A commit has the namespace to itself for so long."""
+        self.record.held_seconds += seconds
 
     def committed(self, now: float, files: int) -> None:
         """Files were committed."""

@@ -53,6 +53,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
             return self.window_calls / self.window_seconds
         return self.calls_per_second
 
+    def hold(self, files: int) -> float:
+        """For how many seconds a commit of so many files has the namespace to itself."""
+        return self.commit_seconds + files * self.commit_seconds_per_file
+
     def changed(self, changes: dict[str, Any]) -> Limits:
         """These limits with some of them changed.
 
@@ -151,5 +155,5 @@ class CommitLock:
         begin = max(now, self._busy_until)
         if limits.commit_wait is not None and begin - now > limits.commit_wait:
             return None
-        self._busy_until = begin + limits.commit_seconds + files * limits.commit_seconds_per_file
+        self._busy_until = begin + limits.hold(files)
         return self._busy_until - now

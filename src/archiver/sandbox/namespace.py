@@ -10,6 +10,7 @@ from itertools import count
 
 import msgspec
 
+from archiver.sandbox.clock import timestamp
 from archiver.sandbox.hashing import Content
 from archiver.sandbox.refusals import Union, union
 from archiver.sandbox.wire import Commit
@@ -36,6 +37,7 @@ class FileEntry(msgspec.Struct, gc=False):
         server_modified: When this revision became visible.
         revisions: How many revisions became visible at this path.
         transfers: How many uploads were committed to this path, also those that changed nothing.
+        visible_at: When this revision became visible, in seconds since the epoch.
     """
 
     path_lower: str
@@ -47,6 +49,7 @@ class FileEntry(msgspec.Struct, gc=False):
     server_modified: str
     revisions: int = 1
     transfers: int = 1
+    visible_at: float = 0
 
     @property
     def name(self) -> str:
@@ -81,7 +84,7 @@ class Namespace:
         self.folders: dict[str, str] = {}
         self._revs = count(secrets.randbelow(1 << 20) << 32)
 
-    def commit(self, commit: Commit, content: Content, server_modified: str) -> FileEntry:
+    def commit(self, commit: Commit, content: Content, now: float) -> FileEntry:
         """Makes a content visible at a path.
 
         Returns:
@@ -107,7 +110,10 @@ class Namespace:
         if used > self.quota_bytes:
             raise WriteRefusedError(union("insufficient_space"))
         self.used_bytes = used
-        return self._write(path, lower, existing, content, (commit.client_modified or server_modified, server_modified))
+        server_modified = timestamp(now)
+        entry = self._write(path, lower, existing, content, (commit.client_modified or server_modified, server_modified))
+        entry.visible_at = now
+        return entry
 
     def restore(self, entry: FileEntry) -> None:
         """Puts back a file as a journal has it, without any check."""

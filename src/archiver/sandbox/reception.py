@@ -180,6 +180,7 @@ class Reception:
                 raise throttled(kind, told, in_body=False, plain_text=False)
             call.failing = (kind, frozenset())
             return
+        account.activity.held(limits.hold(files))
         call.ready_at = now + wait
         if wait and waits:
             await asyncio.sleep(wait)

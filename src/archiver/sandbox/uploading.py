@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from archiver.sandbox.clock import timestamp
 from archiver.sandbox.hashing import content_hash
 from archiver.sandbox.namespace import FileEntry, WriteRefusedError
 from archiver.sandbox.refusals import Reply, Union, api_error, union
@@ -180,7 +179,7 @@ def _commit(call: Call, arg: FinishArg, *, batch: bool = False) -> FileEntry:
         raise SessionError(union("content_hash_mismatch"))
     if call.corrupt:
         content = call.world.store.corrupted(content)
-    entry = account.namespace.commit(arg.commit, content, timestamp(now))
+    entry = account.namespace.commit(arg.commit, content, now)
     # A session is used up by its commit: a client that lost the answer must find its file by the path.
     account.sessions.forget([session.session_id])
     account.activity.committed(now, 1)

@@ -222,7 +222,8 @@ class World:
                 case FileRecord():
                     content = Content(line.size, line.sha256, line.content_hash)
                     times = (line.client_modified, line.server_modified)
-                    entry = FileEntry(line.path.lower(), line.path, line.id, line.rev, content, *times, line.revisions, line.transfers)
+                    counts = (line.revisions, line.transfers)
+                    entry = FileEntry(line.path.lower(), line.path, line.id, line.rev, content, *times, *counts, line.visible_at)
                     self.accounts[line.account].namespace.restore(entry)
 
 

@@ -14,6 +14,7 @@ from archiver.sandbox.ledger import AccountRecord
 from archiver.sandbox.limits import Limits, RateSpan
 from archiver.sandbox.wire import Commit
 
+NOW = 1793606400.25
 LINE = AccountLine(name="airline", account_id="dbid:airline", limits=Limits(calls_per_second=2, burst=3), quota_bytes=100)
 
 
@@ -35,7 +36,7 @@ def test_a_record_is_as_of_now(store: ContentStore) -> None:
     """Files, bytes and the rates that were permitted, also before a restart."""
     before = AccountRecord(name="airline", spans=[RateSpan(since=0, calls_per_second=1, burst=1)], calls={"files/upload": 7})
     account = AccountState(LINE, store, 100, before)
-    account.namespace.commit(Commit(path="/a"), store.put(b"sound"), "2026-11-02T08:00:00Z")
+    account.namespace.commit(Commit(path="/a"), store.put(b"sound"), NOW)
     record = account.record()
     assert (record.files, record.stored_bytes, record.calls) == (1, 5, {"files/upload": 7})
     assert [(span.since, span.calls_per_second) for span in record.spans] == [(0, 1), (100, 2)]
@@ -54,7 +55,8 @@ def test_changes_reach_everything(store: ContentStore) -> None:
 def test_a_file_is_shown_as_the_ledger_has_it(store: ContentStore) -> None:
     """With what it holds and how often it travelled."""
     account = AccountState(LINE, store, 0, None)
-    entry = account.namespace.commit(Commit(path="/A.wav"), store.put(b"sound"), "2026-11-02T08:00:00Z")
+    entry = account.namespace.commit(Commit(path="/A.wav"), store.put(b"sound"), NOW)
     record = account.file_record(entry)
     assert (record.account, record.path, record.size, record.revisions, record.transfers) == ("airline", "/A.wav", 5, 1, 1)
+    assert (record.server_modified, record.visible_at) == ("2026-11-02T08:00:00Z", NOW)
     assert record.content_hash == entry.content.content_hash

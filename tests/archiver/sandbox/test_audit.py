@@ -33,7 +33,7 @@ def company(tmp_path: Path) -> Company:
 def store(world: World, path: str, data: bytes, mode: str = "add") -> None:
     """Puts bytes at a path, past all HTTP."""
     content = world.store.put(data)
-    world.accounts["bakery"].namespace.commit(Commit(path=path, mode=mode), content, "2026-11-02T08:00:00Z")
+    world.accounts["bakery"].namespace.commit(Commit(path=path, mode=mode), content, 0.0)
 
 
 def store_all(world: World, company: Company, *, without: int = 0) -> None:

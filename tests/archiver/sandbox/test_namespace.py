@@ -13,6 +13,7 @@ from archiver.sandbox.namespace import FileEntry, Namespace, WriteRefusedError
 from archiver.sandbox.wire import Commit
 
 WHEN = "2026-11-02T08:00:00Z"
+NOW = 1793606400.0
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def namespace() -> Namespace:
 
 def write(namespace: Namespace, path: str, data: bytes = b"data", **commit: Any) -> FileEntry:
     """Commits."""
-    return namespace.commit(Commit(path=path, **commit), digest(data), WHEN)
+    return namespace.commit(Commit(path=path, **commit), digest(data), NOW)
 
 
 def refusal(namespace: Namespace, path: str, data: bytes = b"data", **commit: Any) -> str:
@@ -73,6 +74,12 @@ def test_strict_conflict_also_refuses_the_same_content(namespace: Namespace) -> 
     update = {".tag": "update", "update": "123456789"}
     assert refusal(namespace, "/b.wav", mode=update, strict_conflict=True) == "conflict/file"
     assert write(namespace, "/b.wav", mode=update).revisions == 1
+
+
+def test_a_revision_is_visible_since_its_own_commit(namespace: Namespace) -> None:
+    """The same bytes again make no revision, other bytes do."""
+    for now, data, expected in ((5.5, b"one", 5.5), (6.5, b"one", 5.5), (7.5, b"two", 7.5)):
+        assert namespace.commit(Commit(path="/a", mode="overwrite"), digest(data), now).visible_at == expected
 
 
 def test_overwrite_and_update_make_revisions(namespace: Namespace) -> None:
