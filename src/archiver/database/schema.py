@@ -14,6 +14,7 @@ from enum import StrEnum
 
 import sqlalchemy as sa
 
+from archiver.database.texts import Words
 from archiver.lifecycle import DeliveryState
 from archiver.model import ConnectionState, CustomerState, Kind, Role
 
@@ -64,16 +65,22 @@ customers = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("weight", sa.Integer, nullable=False),
     sa.Column("epoch", sa.BigInteger, nullable=False),
-    sa.Column("path_template", sa.Text, nullable=False),
+    sa.Column("path_template", Words, nullable=False),
     sa.Column("created_at", _Time, nullable=False),
     # Which worker serves it, empty if none does; and when it was taken. Not used where one process serves everything.
     sa.Column("owner", sa.Text, nullable=False, server_default=""),
     sa.Column("served_at", _Time, nullable=False, server_default="0"),
+    # Whether it has anything to serve: what waits came from a source, and a source is there to be watched.
+    sa.Column("has_source", sa.Boolean, nullable=False, server_default=sa.false()),
     _one_of("state", CustomerState),
     sa.CheckConstraint("weight >= 1", name="weight"),
 )
 _OWNED = sa.text("owner <> ''")
 sa.Index("customers_owned", customers.c.owner, sqlite_where=_OWNED, postgresql_where=_OWNED)
+# Whose turn it is, per owner: those of nobody and those of a dead worker are taken from its head.
+_WANTED = sa.text("state = 'active' AND has_source")
+_turn = (customers.c.owner, customers.c.served_at, customers.c.id)
+sa.Index("customers_wanted", *_turn, postgresql_where=_WANTED).ddl_if(dialect="postgresql")
 
 workers = sa.Table(
     "workers",
@@ -95,7 +102,7 @@ connections = sa.Table(
     sa.Column("options", sa.Text, nullable=False),
     sa.Column("secrets", sa.LargeBinary, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("reason", Words, nullable=False),
     sa.Column("state_since", _Time, nullable=False),
     sa.Column("throttled_until", _Time, nullable=False),
     sa.Column("pace", sa.LargeBinary, nullable=False),
@@ -107,7 +114,7 @@ cursors = sa.Table(
     "cursors",
     metadata,
     sa.Column("source_id", _Id, sa.ForeignKey("connections.id"), primary_key=True, autoincrement=False),
-    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("value", Words, nullable=False),
     sa.Column("updated_at", _Time, nullable=False),
 )
 
@@ -117,20 +124,20 @@ items = sa.Table(
     sa.Column("id", _Id, primary_key=True),
     sa.Column("source_id", _Id, sa.ForeignKey("connections.id"), nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("external_id", sa.Text, nullable=False),
-    sa.Column("part", sa.Text, nullable=False),
+    sa.Column("external_id", Words, nullable=False),
+    sa.Column("part", Words, nullable=False),
     sa.Column("occurred_at", _Time, nullable=False),
     sa.Column("discovered_at", _Time, nullable=False),
     sa.Column("purge_at", _Time),
-    sa.Column("locator", sa.Text, nullable=False),
-    sa.Column("media_type", sa.Text, nullable=False),
+    sa.Column("locator", Words, nullable=False),
+    sa.Column("media_type", Words, nullable=False),
     sa.Column("size", _Size),
     sa.Column("sha256", sa.Text),
-    sa.Column("direction", sa.Text, nullable=False),
-    sa.Column("sender", sa.Text, nullable=False),
-    sa.Column("recipient", sa.Text, nullable=False),
-    sa.Column("owner", sa.Text, nullable=False),
-    sa.Column("metadata", sa.Text, nullable=False),
+    sa.Column("direction", Words, nullable=False),
+    sa.Column("sender", Words, nullable=False),
+    sa.Column("recipient", Words, nullable=False),
+    sa.Column("owner", Words, nullable=False),
+    sa.Column("metadata", Words, nullable=False),
     sa.UniqueConstraint("source_id", "kind", "external_id", "part"),
     _one_of("kind", Kind),
 )
@@ -146,10 +153,10 @@ deliveries = sa.Table(
     sa.Column("priority", sa.Integer, nullable=False),
     sa.Column("ready_at", _Time, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
-    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("path", Words, nullable=False),
     sa.Column("session", sa.Text),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("reason", Words, nullable=False),
+    sa.Column("detail", Words, nullable=False),
     # The item first: then births append at the right edge of the index, and an item's deliveries are found.
     sa.UniqueConstraint("item_id", "lane"),
     _one_of("state", DeliveryState),
@@ -172,12 +179,12 @@ receipts = sa.Table(
     "receipts",
     metadata,
     sa.Column("delivery_id", _Id, sa.ForeignKey("deliveries.id"), primary_key=True, autoincrement=False),
-    sa.Column("path", sa.Text, nullable=False),
-    sa.Column("remote_id", sa.Text, nullable=False),
-    sa.Column("revision", sa.Text, nullable=False),
+    sa.Column("path", Words, nullable=False),
+    sa.Column("remote_id", Words, nullable=False),
+    sa.Column("revision", Words, nullable=False),
     sa.Column("size", _Size, nullable=False),
     sa.Column("sha256", sa.Text, nullable=False),
-    sa.Column("remote_hash", sa.Text, nullable=False),
+    sa.Column("remote_hash", Words, nullable=False),
     sa.Column("archived_at", _Time, nullable=False),
     sa.Column("recovered", sa.Boolean, nullable=False),
 )

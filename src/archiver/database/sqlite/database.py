@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from archiver.database.engine import customers, looking
+from archiver.database.engine.migrating import migrate
 from archiver.database.port import Birth, Births, DeliveryRow, LaneCounters, LaneRecord, Owner, Settled, Want
-from archiver.database.sqlite import customers, looking, opening, settling
+from archiver.database.sqlite import opening, settling
 from archiver.database.sqlite.births import BirthRows, add_births
 from archiver.database.sqlite.handle import Handle
 from archiver.database.sqlite.lock import ServeLock
+from archiver.database.sqlite.looking import read_counters
 from archiver.database.sqlite.reading import LANES_PER_STEP, decode_deliveries, decode_ready_lanes, read_ready_lanes, read_waiting
 from archiver.lifecycle import DeliveryState
 from archiver.model import Connection, ConnectionState, Customer, CustomerState, Delivery, LaneId, Millis, Role, Session
@@ -50,7 +53,7 @@ class SqliteDatabase:
         try:
             await self._writer.open()
             if not await self._writer.run(opening.is_current):
-                await self._writer.core(opening.migrate)
+                await self._writer.core(migrate)
             await self._reader.open()
             await self._looker.open()
         except BaseException:
@@ -157,7 +160,7 @@ class SqliteDatabase:
 
     async def counters(self) -> Sequence[LaneCounters]:
         """Every lane's numbers."""
-        return await self._looker.core(looking.read_counters)
+        return await self._looker.core(read_counters)
 
     async def deliveries(
         self, *, customer: str | None = None, state: DeliveryState | None = None, after: int = 0, limit: int = 100

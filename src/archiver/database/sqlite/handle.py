@@ -13,7 +13,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 
-from archiver.database.sqlite.worker import Worker
+from archiver.database.engine.thread import WorkThread
 from archiver.errors import ArchiverError, DatabaseUnavailableError, ProcessError
 
 __all__ = ["BUSY_SECONDS", "Handle", "translate"]
@@ -61,22 +61,22 @@ class Handle:
         self._path = path
         self._writes = writes
         self._cache_kib = cache_kib
-        self._worker = Worker(f"archiver-database-{name}")
+        self._thread = WorkThread(f"archiver-database-{name}")
         self._begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
         self._connected: tuple[sqlite3.Connection, sa.Connection] | None = None
 
     async def open(self) -> None:
         """Starts the thread and connects; harmless when called twice."""
-        if self._worker.running:
+        if self._thread.running:
             return
-        self._worker.start()
+        self._thread.start()
         await self._on_thread(self._connect)
 
     async def close(self) -> None:
         """Disconnects after what is under way; harmless when called twice."""
-        if self._worker.running:
+        if self._thread.running:
             await self._on_thread(self._disconnect)
-        self._worker.stop()
+        self._thread.stop()
 
     async def run(self, work: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs ``work(connection, …)`` outside a transaction: for a single statement, which is one by itself."""
@@ -116,7 +116,7 @@ class Handle:
 
     async def _on_thread(self, call: Callable[[], T]) -> T:
         try:
-            return await self._worker.run(call)
+            return await self._thread.run(call)
         except (sqlite3.Error, sa.exc.DBAPIError) as error:
             translated = translate(error)
             if translated is None:

@@ -13,10 +13,7 @@ from functools import cache
 from itertools import chain
 from typing import Any
 
-import msgspec
-import sqlalchemy as sa
-
-__all__ = ["ManyRows", "chosen"]
+__all__ = ["ManyRows"]
 
 MOST = 512
 """Rows per step: 512 rows of 40 columns stay under the 32,766 parameters which SQLite takes by default."""
@@ -55,12 +52,6 @@ class ManyRows:
             missing = (None,) * (self._width * (size - len(part)))
             changed += raw.execute(statement, (*others, *chain.from_iterable(part), *missing)).rowcount
         return changed
-
-
-def chosen(ids: Sequence[int]) -> sa.Select[tuple[int]]:
-    """Ids as rows, for ``IN``; as one JSON text, since there may be more of them than a statement takes parameters."""
-    given = sa.func.json_each(msgspec.json.encode(list(ids)).decode()).table_valued("value")
-    return sa.select(sa.cast(given.c.value, sa.Integer))
 
 
 @cache

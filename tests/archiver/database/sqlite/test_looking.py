@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from archiver.database.sqlite import SqliteDatabase, looking
+from archiver.database.engine import looking
+from archiver.database.sqlite import SqliteDatabase
 from archiver.lifecycle import DeliveryState
 
 

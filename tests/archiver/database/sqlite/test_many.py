@@ -6,11 +6,10 @@ import sqlite3
 from collections.abc import Iterator
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.database.sqlite.many import MOST, ManyRows, chosen
+from archiver.database.sqlite.many import MOST, ManyRows
 
 INSERT = ManyRows("id, word", "INSERT INTO word SELECT given.id, given.word || ?1 FROM :given WHERE given.id IS NOT NULL")
 UPDATE = ManyRows("id, word", "UPDATE word SET word = given.word FROM :given WHERE given.id IS NOT NULL AND word.id = given.id")
@@ -54,12 +53,3 @@ def test_values_arrive_as_they_were(rows: list[tuple[str, int | None]]) -> None:
     ManyRows("text, number", "INSERT INTO value SELECT * FROM :given WHERE given.text IS NOT NULL").execute(made, rows)
     assert made.execute("SELECT text, number FROM value ORDER BY rowid").fetchall() == rows
     made.close()
-
-
-def test_ids_may_be_more_than_a_statement_takes_parameters() -> None:
-    """They travel as one text."""
-    engine = sa.create_engine("sqlite://")
-    ids = list(range(300_000))
-    with engine.connect() as core:
-        assert core.execute(sa.select(sa.func.count()).select_from(chosen(ids).subquery())).scalar_one() == len(ids)
-    engine.dispose()

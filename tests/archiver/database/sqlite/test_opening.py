@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from archiver.database.engine.migrating import migrate
 from archiver.database.schema import HEAD
 from archiver.database.sqlite import SqliteDatabase, opening
 from archiver.errors import ConfigError, SchemaError
@@ -89,7 +90,7 @@ def test_a_migration_that_dies_leaves_the_old_schema(path: Path) -> None:
 
     def migrate_and_die() -> None:
         with engine.begin() as core:
-            opening.migrate(core)
+            migrate(core)
             assert len(sa.inspect(core).get_table_names()) > 5
             raise KeyboardInterrupt
 

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from archiver.database.engine.ids import chosen
 from archiver.database.port import LaneRecord
 from archiver.database.schema import connections, cursors, customers, lane_counters
-from archiver.database.sqlite.many import chosen
 from archiver.errors import ConfigError
 from archiver.model import Connection, ConnectionState, Customer, CustomerState, LaneId, Millis, Role
 
@@ -79,7 +79,9 @@ def add_connection(core: sa.Connection, connection: Connection) -> Connection:
         raise ConfigError(f"there is no customer with the number {connection.customer_id}")
     added = core.execute(connections.insert().values(row)).inserted_primary_key
     assert added is not None  # noqa: S101  one row was inserted
-    if connection.role is Role.DESTINATION:
+    if connection.role is Role.SOURCE:
+        core.execute(customers.update().where(customers.c.id == connection.customer_id).values(has_source=True))
+    else:
         core.execute(lane_counters.insert().values(lane=added[0], waiting=0, archived=0, rejected=0, gone=0, archived_bytes=0))
     return msgspec.structs.replace(connection, id=added[0])
 
@@ -96,7 +98,7 @@ def find_connections(core: sa.Connection, customer_id: int | None, role: Role | 
 
 def lane_records(core: sa.Connection, ids: Sequence[LaneId]) -> dict[LaneId, LaneRecord]:
     """Lanes with their customers and sources, in the order of their ids."""
-    wanted = chosen(ids)
+    wanted = chosen(core, ids)
     lanes = sa.select(connections).where(connections.c.id.in_(wanted), connections.c.role == Role.DESTINATION.value)
     destinations = [_connection(row) for row in core.execute(lanes.order_by(connections.c.id))]
     owners = sa.select(connections.c.customer_id).where(connections.c.id.in_(wanted))

@@ -14,13 +14,13 @@ from typing import Any, TypeVar
 
 from archiver.errors import ProcessError
 
-__all__ = ["Worker"]
+__all__ = ["WorkThread"]
 
 T = TypeVar("T")
 _Job = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]", Callable[[], Any]]
 
 
-class Worker:
+class WorkThread:
     """A thread, made stopped.
 
     Args:
