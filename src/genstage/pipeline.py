@@ -17,7 +17,7 @@ from genstage.stage import Demand, Giving, Producer, Stage, Taking
 from genstage.stats import Stats, diagram_of, stats_of, totals_of
 from genstage.streams import Stream
 from genstage.subscription import TermOptions, Terms
-from genstage.supervision import NO_RESTARTS, Restarts, Warden
+from genstage.supervision import THREE_IN_FIVE, Restarts, Warden
 from genstage.turns import Turns
 
 __all__ = ["Pipeline"]
@@ -28,14 +28,14 @@ S = TypeVar("S", bound=Stage)
 class Pipeline:
     """Stages that belong together, as a context: ``async with Pipeline() as pipeline: …``.
 
-    Leaving the block waits until every stream has ended and every consumer has finished. The first exception of a handler stops
-    everything and comes out of the block as it is; several at once come out as an `ExceptionGroup`. Cancelling the block stops
-    everything, producers first.
+    Leaving the block waits until every stream has ended and every consumer has finished. A stage whose handler fails is restarted, by
+    default three times in five seconds at most; one failure more stops everything, and the exception comes out of the block as it is;
+    several at once come out as an `ExceptionGroup`. Cancelling the block stops everything, producers first.
 
     Args:
         clock: Tells the time of `stats`. Waiting is done on the running event loop.
-        restarts: How often each stage may fail and go on, if it is not told otherwise when it is started. By default never: the first
-            exception of a handler stops everything.
+        restarts: How often each stage may fail and go on, if it is not told otherwise when it is started. ``Restarts(0)``: never, the
+            first exception of a handler stops everything.
         demand: What its producers begin with, if their class does not say: see `Producer.demand`.
         listener: Is told what happens, event by event: see `genstage.telemetry`. Without one nothing is made for it.
     """
@@ -44,7 +44,7 @@ class Pipeline:
         self,
         *,
         clock: Clock | None = None,
-        restarts: Restarts = NO_RESTARTS,
+        restarts: Restarts = THREE_IN_FIVE,
         demand: Demand = "forward",
         listener: Callable[[Any], None] | None = None,
     ) -> None:
@@ -61,6 +61,7 @@ class Pipeline:
         self._broken = False
         self._leaving = False
         self._draining = False
+        self._condemned: BaseException | None = None
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
@@ -263,14 +264,14 @@ class Pipeline:
 
     def _post_for(self, stage: Stage, name: str | None, timeout: float | None, restarts: Restarts) -> Post:
         name = name or self._name_for(stage)
-        warden = Warden(restarts, self)
+        warden = Warden(name, restarts, self)
         watch = None if self._listener is None else self._watch_for(name, warden, self._listener)
         return Post(name, self, self._turns, contextvars.copy_context(), warden, timeout, watch)
 
     def _watch_for(self, name: str, warden: Warden, listener: Callable[[Any], None]) -> Watching:
         from genstage.watch import Watch  # noqa: PLC0415 - most pipelines have no listener, and loading all the events takes its time
 
-        watch = Watch(name, listener, self._clock.time)
+        watch = Watch(name, listener, self._clock.time, self._condemn)
         warden.on_restart(lambda error: watch.restarted(error, warden.restarts))
         return watch
 
@@ -356,6 +357,14 @@ class Pipeline:
         self._break_off()
         if self._open:
             self._group.create_task(_fail(error))
+
+    def condemns(self, error: BaseException) -> bool:
+        """For stages: whether an exception is the end in whatever stage it shows."""
+        return error is self._condemned
+
+    def _condemn(self, error: BaseException) -> None:
+        """The listener has raised."""
+        self._condemned = error
 
 
 async def _fail(error: BaseException) -> None:

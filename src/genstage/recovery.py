@@ -32,6 +32,10 @@ class Recovery(ABC):
         """There may be something to do."""
 
     @abstractmethod
+    def hold(self) -> None:
+        """Begin nothing."""
+
+    @abstractmethod
     def _clamp_marks(self) -> None: ...
 
     @abstractmethod
@@ -51,6 +55,7 @@ class Recovery(ABC):
         if self._post.warden.failed(error):
             self._recover(job)
             return True
+        self.hold()  # others may still have a turn and bring something: it is not handled by what has failed for good
         return False
 
     async def _cope(self, job: Job, error: Exception | asyncio.CancelledError) -> None:

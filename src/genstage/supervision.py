@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from genstage.errors import DefinitionError
+from genstage.errors import DefinitionError, GenStageError
 
-__all__ = ["NO_RESTARTS", "Backoff", "Office", "Restarts", "Warden", "is_cancelled"]
+__all__ = ["NO_RESTARTS", "THREE_IN_FIVE", "Backoff", "Office", "Restarts", "Warden", "is_cancelled"]
+
+_log = logging.getLogger("genstage")
 
 
 @dataclass(frozen=True, slots=True)
 class Restarts:
     """How often a stage may fail and go on: ``Restarts()`` is OTP's three times in five seconds, ``Restarts(0)`` never.
+
+    What says that the program is wrong is not survived, whatever the limits: a `GenStageError` (a handler's answer of the wrong shape, a
+    call at the wrong time), an ``AssertionError``, and what the pipeline's listener raises. No restart makes them right.
 
     Attributes:
         max_restarts: At most so many within the time; one more stops the pipeline with the exception.
@@ -30,6 +36,8 @@ class Restarts:
             raise DefinitionError(f"{self!r} cannot be: give max_restarts >= 0 (0: never) and max_seconds > 0")
 
 
+THREE_IN_FIVE: Final = Restarts()
+"""What holds for a stage of which nobody says anything else."""
 NO_RESTARTS: Final = Restarts(0)
 """The first failure is the end."""
 
@@ -76,20 +84,28 @@ class Office(Protocol):
         """A stage has failed for good: the pipeline stops with this exception."""
         ...
 
+    def condemns(self, error: BaseException) -> bool:
+        """Whether it is the end in whatever stage it shows: the listener raised it."""
+        ...
+
 
 class Warden:
     """Decides for one stage whether a failure is the end.
 
+    Each failure after which the stage goes on is told in the log ``genstage``, with its traceback: nothing fails in silence.
+
     Args:
+        name: The stage, for the log.
         limits: How often it may fail and go on.
         office: Stops the pipeline if it may not.
     """
 
-    __slots__ = ("_limits", "_listeners", "_office", "_recent", "restarts")
+    __slots__ = ("_limits", "_listeners", "_name", "_office", "_recent", "restarts")
 
-    def __init__(self, limits: Restarts, office: Office) -> None:
+    def __init__(self, name: str, limits: Restarts, office: Office) -> None:
         self.restarts = 0
         """How often it went on, since it was started."""
+        self._name = name
         self._limits = limits
         self._office = office
         self._listeners: tuple[Callable[[BaseException], None], ...] = ()
@@ -104,6 +120,8 @@ class Warden:
         """Whether the stage goes on after this failure; if so, everybody concerned has been told."""
         if not self._limits.max_restarts or not isinstance(error, (Exception, asyncio.CancelledError)):
             return False
+        if isinstance(error, (GenStageError, AssertionError)) or self._office.condemns(error):
+            return False
         now = asyncio.get_running_loop().time()
         recent = self._recent = deque() if self._recent is None else self._recent
         while recent and now - recent[0] > self._limits.max_seconds:
@@ -112,6 +130,14 @@ class Warden:
             return False
         recent.append(now)
         self.restarts += 1
+        _log.error(
+            "%s failed and goes on; restart %d of at most %d in %g seconds",
+            self._name,
+            len(recent),
+            self._limits.max_restarts,
+            self._limits.max_seconds,
+            exc_info=error,
+        )
         for tell in self._listeners:
             tell(error)
         return True

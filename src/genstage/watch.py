@@ -24,6 +24,7 @@ from genstage.telemetry import (
     StageRestarted,
     StageStarted,
     Subscribed,
+    TelemetryEvent,
     Unsubscribed,
 )
 from genstage.terms import Terms
@@ -38,18 +39,27 @@ class Watch:
         name: The stage.
         listener: Is told.
         time: Seconds of the pipeline's clock.
+        condemn: Gets what the listener raises: that is no failure of the stage in whose midst it shows.
     """
 
-    def __init__(self, name: str, listener: Listener, time: Callable[[], float]) -> None:
+    def __init__(self, name: str, listener: Listener, time: Callable[[], float], condemn: Callable[[BaseException], None]) -> None:
         self.name = name
         self.waited = 0.0
         """Seconds from delivery to handling, summed over the events of all handler calls."""
         self.took = 0.0
         """Seconds inside handlers, summed over all their calls."""
-        self._tell = listener
+        self._listener = listener
         self._time = time
+        self._condemn = condemn
         self._arrivals: deque[tuple[float, int]] = deque()  # when so many events came
         self._arrived = 0  # the sum of their counts
+
+    def _tell(self, event: TelemetryEvent) -> None:
+        try:
+            self._listener(event)
+        except BaseException as error:
+            self._condemn(error)
+            raise
 
     def started(self, workers: int) -> None:
         """The stage has been started."""

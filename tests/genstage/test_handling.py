@@ -46,7 +46,7 @@ def test_a_handler_that_takes_too_long_has_failed() -> None:
     """Each event has its own time; the error names the stage and the limit."""
 
     async def scenario() -> None:
-        async with Pipeline() as pipeline:
+        async with Pipeline(restarts=Restarts(0)) as pipeline:
             producer = pipeline.start(ScriptedProducer([2.0, 2.0, 4.0, END]))
             pipeline.start(Sleeper(), subscribe_to=producer, timeout=3, name="sleeper")
 
@@ -74,7 +74,7 @@ def test_a_timeout_of_the_handlers_own_is_left_alone() -> None:
             raise TimeoutError("mine")
 
     async def scenario() -> None:
-        async with Pipeline() as pipeline:
+        async with Pipeline(restarts=Restarts(0)) as pipeline:
             pipeline.start(Own(), subscribe_to=pipeline.start(ScriptedProducer([1, END])), timeout=3)
 
     with pytest.raises(TimeoutError, match="mine"):

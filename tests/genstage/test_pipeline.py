@@ -15,6 +15,7 @@ from genstage import (
     Pipeline,
     Producer,
     ProducerConsumer,
+    Restarts,
     StateError,
     Subscription,
     SubscriptionError,
@@ -168,7 +169,7 @@ def test_one_error_comes_out_as_it_is() -> None:
     """Not wrapped in a group, with its own traceback and cause."""
 
     async def scenario() -> None:
-        async with Pipeline() as pipeline:
+        async with Pipeline(restarts=Restarts(0)) as pipeline:
             pipeline.start(Sleeper(), subscribe_to=pipeline.start(ScriptedProducer([100.0] * 5)), workers=5)
             pipeline.start(Probe(), subscribe_to=pipeline.start(ScriptedProducer([Pause(1), Fail(OSError("cut"))])))
 
@@ -186,7 +187,7 @@ def test_a_stray_cancellation_is_an_error() -> None:
             await shared
 
     async def scenario() -> None:
-        async with Pipeline() as pipeline:
+        async with Pipeline(restarts=Restarts(0)) as pipeline:
             pipeline.start(Sharing(), subscribe_to=pipeline.start(ScriptedProducer([1, END])))
 
     with pytest.raises(HandlerCancelledError, match="handler of Sharing"):
@@ -202,7 +203,7 @@ def test_several_errors_come_out_as_a_group() -> None:
             raise ValueError(event)
 
     async def scenario() -> None:
-        async with Pipeline() as pipeline:
+        async with Pipeline(restarts=Restarts(0)) as pipeline:
             pipeline.start(Failing(), subscribe_to=pipeline.start(ScriptedProducer(["a", "b"])), workers=2)
 
     with pytest.raises(ExceptionGroup) as caught:
@@ -502,7 +503,7 @@ def test_nothing_new_begins_while_a_pipeline_breaks_off() -> None:
             return [1] * (demand + 1)
 
     async def scenario() -> None:
-        async with Pipeline() as pipeline:
+        async with Pipeline(restarts=Restarts(0)) as pipeline:
             asking = pipeline.start(Asking(), workers=2)
             edges.append(asking.subscribe(pipeline.start(Pusher()), demand="manual"))
             edges[0].ask(1)
@@ -519,7 +520,7 @@ def test_whoever_waits_for_a_stage_is_released_by_a_failure() -> None:
     async def scenario() -> None:
         stopping: list[asyncio.Task[list[float]]] = []
         with pytest.raises(OSError, match="cut"):  # noqa: PT012 - the pipeline as a whole is what raises
-            async with Pipeline() as pipeline:
+            async with Pipeline(restarts=Restarts(0)) as pipeline:
                 sleeper = pipeline.start(Sleeper(), subscribe_to=pipeline.start(ScriptedProducer([100.0, 2.0])))
                 await idle()
                 stopping.append(asyncio.create_task(pipeline.stop(sleeper)))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from genstage import Consumer, DefinitionError, Pipeline, ProducerConsumer, StateError, SubscriptionError, from_iterable
+from genstage import Consumer, DefinitionError, Pipeline, ProducerConsumer, Restarts, StateError, SubscriptionError, from_iterable
 from genstage.testing import END, Fail, Pause, Probe, ScriptedProducer, idle, run
 
 
@@ -287,7 +287,7 @@ def test_a_failure_comes_out_of_the_block_and_not_as_an_end() -> None:
     seen = []
 
     async def scenario() -> None:
-        async with Pipeline() as pipeline:
+        async with Pipeline(restarts=Restarts(0)) as pipeline:
             producer = pipeline.start(ScriptedProducer([1, Pause(1), Fail(OSError("cut"))]))
             async for event in pipeline.stream(producer):
                 seen.append(event)  # noqa: PERF401 - a comprehension would lose what came before the error

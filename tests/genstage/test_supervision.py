@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genstage import (
+    AnswerError,
     Backoff,
     Consumer,
     DefinitionError,
@@ -18,6 +19,7 @@ from genstage import (
     Producer,
     ProducerConsumer,
     Restarts,
+    StateError,
     Subscription,
 )
 from genstage.testing import END, Fail, Pause, Probe, ScriptedProducer, idle, run
@@ -82,11 +84,65 @@ def test_a_delay_grows_to_its_most(attempt: int, chance: float, factor: float) -
 
 
 @pytest.mark.parametrize("kind", [Fragile, AsyncFragile, Singles])
-def test_without_limits_the_first_failure_stops_the_pipeline(kind: type[Fragile]) -> None:
-    """Nothing is restarted unless somebody said so: errors surface."""
+def test_a_stage_is_restarted_three_times_in_five_seconds(kind: type[Fragile], caplog: pytest.LogCaptureFixture) -> None:
+    """That is the default, as in OTP; each restart is told with its error, and one failure more comes out."""
+    fragile = kind(e1=1, e2=1, e3=1, e5=1)
 
     async def scenario() -> None:
         async with Pipeline() as pipeline:
+            pipeline.start(fragile, subscribe_to=pipeline.start(ScriptedProducer([1, 2, 3, 4, 5, 6, END])), max_demand=1, name="it")
+
+    with pytest.raises(OSError, match="event 5"):
+        run(scenario)
+    assert fragile.done == [4]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"it failed and goes on; restart {number} of at most 3 in 5 seconds" for number in (1, 2, 3)
+    ]
+    assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == ["event 1", "event 2", "event 3"]
+
+
+class Wrong(Consumer[int]):
+    """Cannot be right."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        self.calls = 0
+
+    def handle_event(self, event: int) -> None:
+        """Says so."""
+        self.calls += 1
+        raise self.error
+
+
+class AsyncWrong(Wrong):
+    """The same, asynchronously."""
+
+    async def handle_event(self, event: int) -> None:  # type: ignore[override]  # the same handler in the other colour
+        """Says so."""
+        super().handle_event(event)
+
+
+@pytest.mark.parametrize("kind", [Wrong, AsyncWrong])
+@pytest.mark.parametrize("error", [AnswerError("wrong"), StateError("wrong"), AssertionError("wrong")])
+def test_what_says_that_the_program_is_wrong_comes_out_at_once(kind: type[Wrong], error: Exception) -> None:
+    """No restart makes it right; a test whose handler asserts something must be able to fail."""
+    wrong = kind(error)
+
+    async def scenario() -> None:
+        async with Pipeline() as pipeline:
+            pipeline.start(wrong, subscribe_to=pipeline.start(ScriptedProducer([1, 2, 3])), max_demand=1)
+
+    with pytest.raises(type(error), match="wrong"):
+        run(scenario)
+    assert (wrong.calls, wrong.restarts) == (1, 0)
+
+
+@pytest.mark.parametrize("kind", [Fragile, AsyncFragile, Singles])
+def test_where_nothing_restarts_the_first_failure_stops_the_pipeline(kind: type[Fragile]) -> None:
+    """``Restarts(0)``: errors surface at once."""
+
+    async def scenario() -> None:
+        async with Pipeline(restarts=Restarts(0)) as pipeline:
             pipeline.start(kind(e1=1), subscribe_to=pipeline.start(ScriptedProducer([1, END])))
 
     with pytest.raises(OSError, match="event 1"):
@@ -164,7 +220,7 @@ def test_a_cancellation_that_a_sync_handler_raises_is_an_error() -> None:
     """It must not pass for the end of anything."""
 
     async def scenario() -> None:
-        async with Pipeline() as pipeline:
+        async with Pipeline(restarts=Restarts(0)) as pipeline:
             pipeline.start(Cancelling(), subscribe_to=pipeline.start(ScriptedProducer([1, END])))
 
     with pytest.raises(HandlerCancelledError):
@@ -191,6 +247,31 @@ class Flaky(Producer[int]):
             return None
         self.at += 1
         return [self.at - 1]
+
+
+def test_a_stage_that_has_failed_for_good_is_not_called_again() -> None:
+    """Although its producer still has a turn, and brings it something."""
+
+    class Lists(Wrong):
+        handle_event = Consumer.handle_event  # type: ignore[assignment]  # this one takes lists
+
+        def handle_events(self, events: list[int]) -> None:
+            self.edge.ask(1)
+            Wrong.handle_event(self, events[0])
+
+        edge: Subscription
+
+    lists = Lists(OSError("wrong"))
+
+    async def scenario() -> None:
+        async with Pipeline(restarts=Restarts(0)) as pipeline:
+            pipeline.start(lists)
+            lists.edge = lists.subscribe(pipeline.start(Flaky(9)), demand="manual")
+            lists.edge.ask(1)
+
+    with pytest.raises(OSError, match="wrong"):
+        run(scenario)
+    assert lists.calls == 1
 
 
 class AsyncFlaky(Flaky):

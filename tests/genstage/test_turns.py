@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from genstage import Consumer, Pipeline, Producer, ProducerConsumer
+from genstage import Consumer, Pipeline, Producer, ProducerConsumer, Restarts
 from genstage.testing import END, Probe, ScriptedProducer, idle, run
 from genstage.turns import Turns
 
@@ -73,7 +73,7 @@ def test_an_error_belongs_to_the_stage_whose_handler_raised_it() -> None:
             raise OSError("mine")
 
     async def scenario() -> None:
-        async with Pipeline() as pipeline:
+        async with Pipeline(restarts=Restarts(0)) as pipeline:
             step = pipeline.start(Step(), subscribe_to=pipeline.start(Numbers(3)))
             pipeline.start(Broken(), subscribe_to=step)
 

@@ -26,7 +26,7 @@ from archiver.pipeline.patience import Patience
 from archiver.pipeline.settlement import Settlement
 from archiver.pipeline.share import Budget
 from archiver.sources.port import Source
-from genstage import Pipeline
+from genstage import Pipeline, Restarts
 from genstage.clock import Clock
 
 __all__ = ["Assembly", "Parts"]
@@ -69,7 +69,9 @@ class Assembly:
     def __init__(self, parts: Parts) -> None:
         jitter = random.Random(parts.seed)  # noqa: S311  spreads retries, guards nothing
         self._parts = parts
-        self._pipeline = Pipeline(clock=parts.clock)
+        # No stage is restarted in place. An adapter's bug is already its item's failure; what comes out of a handler all the same is of
+        # process scope, or has left our own counts wrong. The Database is right: whoever starts this process again begins with that.
+        self._pipeline = Pipeline(clock=parts.clock, restarts=Restarts(0))
         self.contents = Contents(parts.open_source)
         self.settlement = Settlement(parts.database, parts.clock, parts.listener, jitter)
         self._patience = Patience(parts.clock, self.settlement.tell_away)

@@ -15,6 +15,7 @@ from genstage.flow.windows import Gather, Gathering, Groups, Lists, Reduction, W
 from genstage.pipeline import Pipeline
 from genstage.stage import Giving, Producer, ProducerConsumer
 from genstage.streams import from_iterable
+from genstage.supervision import NO_RESTARTS
 
 __all__ = ["Flow", "Windowed"]
 
@@ -45,12 +46,12 @@ class Flow(Generic[T]):
     @staticmethod
     def from_iterable(source: Iterable[T] | AsyncIterable[T], *, max_demand: int = 1000) -> Flow[T]:
         """What an iterable or async iterable gives. An iterator is used up by the first run; a list can be run again."""
-        return Flow(lambda pipeline: [pipeline.start(from_iterable(source))], (), max_demand)
+        return Flow(lambda pipeline: [pipeline.start(from_iterable(source), restarts=NO_RESTARTS)], (), max_demand)
 
     @staticmethod
     def from_producer(make: Callable[[], Producer[T]], *, max_demand: int = 1000) -> Flow[T]:
         """What a producer gives; each run makes one."""
-        return Flow(lambda pipeline: [pipeline.start(make())], (), max_demand)
+        return Flow(lambda pipeline: [pipeline.start(make(), restarts=NO_RESTARTS)], (), max_demand)
 
     @staticmethod
     def from_stages(*stages: Giving, max_demand: int = 1000) -> Flow[Any]:

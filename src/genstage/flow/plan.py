@@ -11,6 +11,7 @@ from genstage.flow.steps import Chain, Step
 from genstage.pipeline import Pipeline
 from genstage.stage import Giving, ProducerConsumer
 from genstage.subscription import TermOptions
+from genstage.supervision import NO_RESTARTS
 
 __all__ = ["Plan"]
 
@@ -89,7 +90,7 @@ class Plan:
     def _start(self, make: Callable[[], ProducerConsumer[Any, Any]], terms: TermOptions, workers: int = 1) -> None:
         branches: list[Outputs] = []
         for branch in self._branches:
-            stage = self.pipeline.start(make(), workers=workers)
+            stage = self.pipeline.start(make(), workers=workers, restarts=NO_RESTARTS)  # a value without some events would be wrong
             for giver, own in branch:
                 together: TermOptions = {**terms, **own}
                 stage.subscribe(giver, **together)

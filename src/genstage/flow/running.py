@@ -10,6 +10,7 @@ from genstage.errors import StateError
 from genstage.pipeline import Pipeline
 from genstage.stage import Giving
 from genstage.streams import Stream
+from genstage.supervision import NO_RESTARTS
 
 __all__ = ["batches"]
 
@@ -45,7 +46,7 @@ async def _take(stream: Stream) -> list[Any] | None:
 
 
 async def _serve(start: Callable[[Pipeline], list[Giving]], max_demand: int, opened: asyncio.Future[Stream]) -> None:
-    async with Pipeline() as pipeline:
+    async with Pipeline(restarts=NO_RESTARTS) as pipeline:
         stream = pipeline.start(Stream())
         for stage in start(pipeline):
             stream.subscribe(stage, max_demand=max_demand)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
+
+import pytest
 
 from archiver.destinations.memory import MemoryDestination, RateLimit
-from archiver.errors import QuotaFullError, RejectedError, ThrottleKind, TransientError, UnavailableError
+from archiver.errors import ProcessError, QuotaFullError, RejectedError, ThrottleKind, TransientError, UnavailableError
 from archiver.lifecycle import DeliveryState
 from archiver.model import ConnectionState, CustomerState
 from archiver.pipeline.events import BatchSettled, DeliveryFailed, LaneParked, LaneResumed, LaneThrottled, SourceFailed
@@ -259,3 +262,34 @@ async def test_memory_is_bounded_by_the_budget_not_by_the_backlog(world: World) 
     async with world.running(assembly):
         await world.until(lambda: len(world.stores[world.lanes["airline"]].objects) == 500)
     assert most <= 50
+
+
+@in_virtual_time
+async def test_what_concerns_the_process_ends_it_at_once(world: World) -> None:
+    """No stage is restarted in place; another process begins with what the Database says, and archives everything."""
+    await world.add_customer("airline")
+    world.put("airline", 10)
+    world.prepare["airline"] = lambda destination: destination.script.fail(ProcessError("no memory left", hint="add some"), times=1)
+    with pytest.raises(ProcessError, match="no memory left"):
+        await world.run_until_empty()
+    world.prepare.clear()
+    await world.run_until_empty()
+    assert len(world.stores[world.lanes["airline"]].objects) == 10
+    assert (await world.counters("airline")).archived == 10
+
+
+@in_virtual_time
+async def test_a_bug_while_reading_ends_the_process_at_once(world: World) -> None:
+    """A restart would leave lanes without a subscription, and items that were counted as begun: they would wait for ever."""
+    await world.add_customer("airline")
+    world.put("airline", 10)
+    assembly = world.assembly()
+
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    assembly.fetcher._went_dry = broken
+    with pytest.raises(ZeroDivisionError):
+        await world.run_assembly(assembly)
+    await world.run_until_empty()
+    assert (await world.counters("airline")).archived == 10

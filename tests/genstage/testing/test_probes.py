@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from genstage import Pipeline
+from genstage import Pipeline, Restarts
 from genstage.testing import END, DeadlockError, HeldProbe, Pause, Probe, ScriptedProducer, run, wait_until_idle
 
 
@@ -92,7 +92,7 @@ def test_a_held_probe_fails_as_told() -> None:
     """The oldest handler raises, as a handler would."""
 
     async def scenario() -> None:
-        async with Pipeline() as pipeline:
+        async with Pipeline(restarts=Restarts(0)) as pipeline:
             probe = pipeline.start(HeldProbe(), subscribe_to=pipeline.start(ScriptedProducer([1, 2])))
             await wait_until_idle()
             probe.fail(OSError("told so"))

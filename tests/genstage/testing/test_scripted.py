@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from genstage import Pipeline
+from genstage import Pipeline, Restarts
 from genstage.testing import END, Fail, Pause, Probe, ScriptedProducer, idle, run
 
 
@@ -25,7 +25,7 @@ def test_a_script_may_fail() -> None:
     probe = Probe()
 
     async def scenario() -> None:
-        async with Pipeline() as pipeline:
+        async with Pipeline(restarts=Restarts(0)) as pipeline:
             pipeline.start(probe, subscribe_to=pipeline.start(ScriptedProducer([1, Fail(OSError("cut"))])))
 
     with pytest.raises(OSError, match="cut"):
