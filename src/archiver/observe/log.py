@@ -11,6 +11,8 @@ import structlog
 
 from archiver.pipeline.events import (
     BatchSettled,
+    CustomerLost,
+    CustomersDropped,
     DatabaseAway,
     DeliveryFailed,
     Event,
@@ -28,6 +30,8 @@ _LEVELS = {
     BatchSettled: logging.DEBUG,
     LaneIdle: logging.DEBUG,
     LaneWoke: logging.DEBUG,
+    CustomerLost: logging.WARNING,
+    CustomersDropped: logging.WARNING,
     DeliveryFailed: logging.WARNING,
     LaneParked: logging.WARNING,
     ProviderUnavailable: logging.WARNING,

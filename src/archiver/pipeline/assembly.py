@@ -9,22 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
 
-from archiver.database.port import Database
+from archiver.database.port import Database, Taken
 from archiver.destinations.port import Destination, Pace
 from archiver.model import Connection, Customer, CustomerState, Role
 from archiver.pipeline.collector import Collector
 from archiver.pipeline.contents import Contents
 from archiver.pipeline.events import Listener, ignore_event
 from archiver.pipeline.fetcher import Fetcher
-from archiver.pipeline.lanes import LaneParts, Lanes
+from archiver.pipeline.holding import Holding
+from archiver.pipeline.lanes import Lanes
 from archiver.pipeline.patience import Patience
 from archiver.pipeline.settlement import Settlement
 from archiver.pipeline.share import Budget
+from archiver.pipeline.waking import LaneParts
 from archiver.sources.port import Source
 from genstage import Pipeline, Restarts
 from genstage.clock import Clock
@@ -73,12 +75,14 @@ class Assembly:
         # process scope, or has left our own counts wrong. The Database is right: whoever starts this process again begins with that.
         self._pipeline = Pipeline(clock=parts.clock, restarts=Restarts(0))
         self.contents = Contents(parts.open_source)
+        self.holding = Holding(parts.clock)
         self.settlement = Settlement(parts.database, parts.clock, parts.listener, jitter)
         self._patience = Patience(parts.clock, self.settlement.tell_away)
         self.lanes = Lanes(
             LaneParts(
                 database=parts.database,
                 patience=self._patience,
+                holding=self.holding,
                 pipeline=self._pipeline,
                 settlement=self.settlement,
                 contents=self.contents,
@@ -132,10 +136,46 @@ class Assembly:
         finally:
             await self.contents.close()
 
+    # -- whom it serves -------------------------------------------------------------------------------------------------------------
+
+    def hold(self, taken: Sequence[Taken]) -> None:
+        """From now on these customers are served, each under its epoch; a lane that is awake under an older one falls at once."""
+        self.holding.take(taken)
+        self.lanes.held_anew()
+
+    def let_go(self, customer_ids: Collection[int]) -> None:
+        """Nothing new begins for these customers, what has begun ends and is settled. `busy` tells who has not come so far."""
+        self.holding.leaving.update(customer_ids)
+        self.lanes.held_anew()
+
+    def busy(self) -> set[int]:
+        """Customers of whom something is under way."""
+        return self.lanes.busy()
+
+    async def gave_back(self, customer_ids: Collection[int]) -> None:
+        """These customers are held no more; their sources are closed. Of none of them anything is under way."""
+        self.holding.forget(customer_ids)
+        await self.contents.forget(customer_ids)
+
+    def drop(self) -> int:
+        """Nobody is held any more: cancels and forgets everything at once, and writes nothing. Returns how many there were.
+
+        `dropped` waits until what was cancelled has ended.
+        """
+        held = list(self.holding.held)
+        self.holding.forget(held)
+        self.lanes.held_anew()
+        return len(held)
+
+    async def dropped(self) -> None:
+        """Returns when nothing of what was dropped is under way."""
+        await self.lanes.dropped()
+
     async def sources(self) -> list[tuple[Customer, Connection]]:
-        """Every source of every active customer."""
+        """Every source of every active customer that is served."""
         database = self._parts.database
-        customers = {c.id: c for c in await self._patience(database.customers) if c.state is CustomerState.ACTIVE}
+        active = [c for c in await self._patience(database.customers) if c.state is CustomerState.ACTIVE]
+        customers = {customer.id: customer for customer in active if self.holding.serves(customer)}
         connections = await self._patience(database.connections, role=Role.SOURCE)
         return [(customers[c.customer_id], c) for c in connections if c.customer_id in customers]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from functools import partial
 
 from archiver.destinations.port import Features, Upload
@@ -24,19 +24,28 @@ class Contents:
     def __init__(self, open_source: Callable[[Connection], Source]) -> None:
         self._open = open_source
         self._sources: dict[int, Source] = {}
+        self._of: dict[int, list[int]] = {}
 
     def source(self, connection: Connection) -> Source:
         """The source of a connection, opened at the first time."""
         source = self._sources.get(connection.id)
         if source is None:
             source = self._sources[connection.id] = self._open(connection)
+            self._of.setdefault(connection.customer_id, []).append(connection.id)
         return source
 
     async def close(self) -> None:
         """Closes every source."""
+        self._of.clear()
         while self._sources:
             _, source = self._sources.popitem()
             await source.close()
+
+    async def forget(self, customer_ids: Collection[int]) -> None:
+        """Closes the sources of these customers; nobody reads them now."""
+        for customer_id in customer_ids:
+            for source_id in self._of.pop(customer_id, ()):
+                await self._sources.pop(source_id).close()
 
     async def uploads(
         self,

@@ -13,6 +13,11 @@
 | `BatchSettled` | a batch of outcomes was committed |
 | `DeliveryFailed` | a try failed: deferred, rejected or gone |
 | `DatabaseAway` | a write failed; outcomes wait, no new demand is sent |
+| `WorkerEntered` | the process serves now, as one of a fleet |
+| `CustomersTaken` | it owns some more customers |
+| `CustomersGivenBack` | it owns some customers no longer, of its own will |
+| `CustomerLost` | the database says that another worker owns a customer |
+| `CustomersDropped` | it may have been taken for dead, and has let everything fall |
 
 Events carry no content, no phone numbers and no paths: a listener may log or count them as they are.
 """
@@ -30,6 +35,10 @@ from archiver.model import ConnectionState, LaneId, Millis
 __all__ = [
     "BatchSettled",
     "Born",
+    "CustomerLost",
+    "CustomersDropped",
+    "CustomersGivenBack",
+    "CustomersTaken",
     "DatabaseAway",
     "DeliveryFailed",
     "Event",
@@ -41,6 +50,7 @@ __all__ = [
     "Listener",
     "ProviderUnavailable",
     "SourceFailed",
+    "WorkerEntered",
     "ignore_event",
 ]
 
@@ -137,6 +147,42 @@ class DatabaseAway(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     waiting: int
 
 
+class WorkerEntered(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The process serves now, under a name that is new each time."""
+
+    worker: str
+
+
+class CustomersTaken(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The worker owns so many more customers; of some the worker before died."""
+
+    worker: str
+    customers: int
+    careful: int
+
+
+class CustomersGivenBack(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The worker has given back so many customers, after everything of them was settled."""
+
+    worker: str
+    customers: int
+
+
+class CustomerLost(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A write under the customer's ``epoch`` was refused: another worker owns it. Its uploads were cancelled at once."""
+
+    customer_id: int
+    epoch: int
+
+
+class CustomersDropped(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The worker may have been taken for dead: all its customers' uploads were cancelled at once."""
+
+    worker: str
+    customers: int
+    reason: str
+
+
 Event = (
     LaneWoke
     | LaneIdle
@@ -149,6 +195,11 @@ Event = (
     | BatchSettled
     | DeliveryFailed
     | DatabaseAway
+    | WorkerEntered
+    | CustomersTaken
+    | CustomersGivenBack
+    | CustomerLost
+    | CustomersDropped
 )
 Listener = Callable[[Event], None]
 

@@ -35,11 +35,21 @@ class Gate:
         pacer: What decides.
         clock: Time.
         on_throttled: Told until when (of the clock's time) and by which kind of 429 the lane was throttled just now.
+        barred: Asked before every call whether it may not be made at all: the customer is not held any more. It is the last look
+            before something leaves this process.
     """
 
-    __slots__ = ("_clock", "_commits", "_on_throttled", "_others", "_pacer", "_passed", "_timer", "_timer_at")
+    __slots__ = ("_clock", "_commits", "_on_throttled", "_others", "_pacer", "_passed", "_timer", "_timer_at", "barred")
 
-    def __init__(self, pacer: Pacer, clock: Clock, *, on_throttled: Callable[[float, ThrottleKind], None] | None = None) -> None:
+    def __init__(
+        self,
+        pacer: Pacer,
+        clock: Clock,
+        *,
+        on_throttled: Callable[[float, ThrottleKind], None] | None = None,
+        barred: Callable[[], bool] | None = None,
+    ) -> None:
+        self.barred = _open if barred is None else barred
         self._pacer = pacer
         self._clock = clock
         self._on_throttled = on_throttled
@@ -93,7 +103,7 @@ class Gate:
         """When the call began, if its turn has come; None if it must wait."""
         pacer = self._pacer
         now = self._clock.time()
-        if pacer.throttled_until > now:
+        if pacer.throttled_until > now or self.barred():
             raise self._refusal(now)
         if self._others or (kind is CallKind.COMMIT and self._commits) or pacer.next_call_at(now, kind, alone=not self._commits) > now:
             return None
@@ -111,7 +121,12 @@ class Gate:
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
                 self._leave(kind, self._clock.time(), asyncio.CancelledError())  # its turn had come, and is given back
             raise
-        return self._clock.time()
+        now = self._clock.time()
+        if self.barred():  # the process may have stood still between its turn and now
+            refusal = self._refusal(now)
+            self._leave(kind, now, asyncio.CancelledError())
+            raise refusal
+        return now
 
     def _leave(self, kind: CallKind, began: float, error: BaseException | None) -> None:
         pacer = self._pacer
@@ -132,7 +147,7 @@ class Gate:
     def _serve(self) -> None:
         """Lets through whose turn it is, turns away who must not wait, and sets the timer for the rest."""
         now = self._clock.time()
-        throttled = self._pacer.throttled_until > now
+        throttled = self._pacer.throttled_until > now or self.barred()
         while (queue := self._next_queue()) is not None:
             kind = CallKind.COMMIT if queue is self._commits else CallKind.TRANSFER
             if throttled:
@@ -182,10 +197,14 @@ class Gate:
     def _refusal(self, now: float) -> ThrottledError:
         return ThrottledError(
             "the lane is throttled",
-            retry_after=self._pacer.throttled_until - now,
+            retry_after=max(0.0, self._pacer.throttled_until - now),
             kind=self._pacer.throttled_by,
             hint="it goes on by itself",
         )
+
+
+def _open() -> bool:
+    return False
 
 
 def _answered(error: BaseException) -> bool:

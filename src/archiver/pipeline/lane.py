@@ -36,7 +36,8 @@ class Lane:
         on_room: Told when room returns before an upload has ended.
         dry: Everything due was read; nothing is asked until a hint, a timer or the sweep says that there is more.
         parked: Why it waits for a person or a probe; None if it does not.
-        stopping: Nothing may begin any more: the process drains, or the customer was paused.
+        stopping: Nothing may begin any more: the process drains, or the customer was paused or is to be given back.
+        dropped: Its customer is not held any more: whatever still comes of it is forgotten.
         failures: How often in a row its provider or source was away.
         puts: `put_many` calls that run.
         queued: Deliveries that have arrived and not begun.
@@ -59,6 +60,7 @@ class Lane:
         "connection",
         "customer",
         "destination",
+        "dropped",
         "dry",
         "failures",
         "gate",
@@ -98,6 +100,7 @@ class Lane:
         self.closed_until = 0.0
         self.failures = 0
         self.stopping = False
+        self.dropped = False
         self.uploader: Consumer[Delivery] | None = None
         self.on_room: Callable[[], None] = _nobody
 
@@ -129,7 +132,7 @@ class Lane:
     def closed(self) -> Outcome | None:
         """Why nothing of it may begin now, as the outcome of whatever has not begun; None if it is open."""
         now = self._clock.time()
-        if self.stopping:
+        if self.stopping or self.gate.barred():
             return Throttled(retry_after=0.0)
         if self.parked is not None:
             return Parked(state=self.parked, reason=self.connection.reason)
@@ -255,6 +258,10 @@ class Lane:
         """It was not touched, and will be read again."""
         self.settled(delivery_id)
         self.read_again()
+
+    def drop(self) -> None:
+        """Nothing of it counts any more."""
+        self.stopping = self.dropped = True
 
 
 def _nobody() -> None:

@@ -8,65 +8,35 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 
-from archiver.database.port import Database, LaneRecord
-from archiver.destinations.port import Destination, Pace
+from archiver.database.port import LaneRecord
 from archiver.errors import ConfigError, DatabaseUnavailableError, ThrottleKind
-from archiver.model import Connection, ConnectionState, CustomerState, Delivery, LaneId
-from archiver.pipeline.circuit import Circuit
-from archiver.pipeline.contents import Contents
-from archiver.pipeline.events import LaneIdle, LaneParked, LaneResumed, LaneThrottled, LaneWoke, Listener, ProviderUnavailable
-from archiver.pipeline.gate import Gate
+from archiver.model import ConnectionState, CustomerState, Delivery, LaneId
+from archiver.pipeline.events import (
+    CustomerLost,
+    LaneIdle,
+    LaneParked,
+    LaneResumed,
+    LaneThrottled,
+    LaneWoke,
+    ProviderUnavailable,
+)
 from archiver.pipeline.lane import Lane
-from archiver.pipeline.pacer import Pacer
-from archiver.pipeline.patience import Patience
+from archiver.pipeline.parting import Parting
 from archiver.pipeline.probes import ProbeParts, Probes
-from archiver.pipeline.settlement import Settlement
-from archiver.pipeline.share import Budget, FairShare
+from archiver.pipeline.share import FairShare
 from archiver.pipeline.sharing import Sharing
 from archiver.pipeline.timers import Timers
-from archiver.pipeline.uploader import Uploader
-from genstage import Pipeline, Producer
-from genstage.clock import Clock
+from archiver.pipeline.waking import LaneParts, Waking
+from genstage import Producer
 
-__all__ = ["LaneParts", "Lanes"]
+__all__ = ["Lanes"]
 
 _CHANGES_SECONDS = 1.0  # how often another process's writes are looked for; one cheap pragma
 _IDLE_SECONDS = 10.0  # how long a dry lane stays awake: keeps its connection warm for what comes next
-
-
-class LaneParts(msgspec.Struct, frozen=True, kw_only=True):
-    """What `Lanes` works with.
-
-    Attributes:
-        database: Where lanes and their work are.
-        patience: With it.
-        pipeline: Where Uploaders run.
-        settlement: Where outcomes go.
-        contents: Where bytes come from.
-        open_destination: Makes a destination from its connection, with the lane's pace.
-        clock: Time.
-        budget: What bounds the process.
-        listener: Told what happens.
-        jitter: Where randomness comes from.
-        sweep_seconds: How often lanes with due work are looked for, in case a hint was lost.
-    """
-
-    database: Database
-    patience: Patience
-    pipeline: Pipeline
-    settlement: Settlement
-    contents: Contents
-    open_destination: Callable[[Connection, Pace], Destination]
-    clock: Clock
-    budget: Budget
-    listener: Listener
-    jitter: random.Random
-    sweep_seconds: float = 30.0
 
 
 class Lanes:
@@ -75,23 +45,25 @@ class Lanes:
     def __init__(self, parts: LaneParts) -> None:
         self._parts = parts
         self._clock = parts.clock
-        self._circuits: dict[str, Circuit] = {}
         self._patience = parts.patience
+        self._holding = parts.holding
         self._timers = Timers()
         self._hinted: set[LaneId] = set()
         self._parking: set[LaneId] = set()  # parked, and the database does not know it yet
         self._chores: list[Callable[[], Awaitable[None]]] = []
         self._wake = asyncio.Event()
         self._stopping = False
-        self._fetcher: Producer[Delivery] | None = None
         self._next_sweep = 0.0
         self._changes = -1
         self.awake: dict[LaneId, Lane] = {}
         self._sharing = Sharing(FairShare(parts.budget), self.awake, parts.settlement, parts.clock, self._wake.set)
+        self._waking = Waking(parts, self._throttled, self.schedule)
+        self._parting = Parting(parts.database, parts.patience, parts.pipeline, parts.clock, self.schedule)
         self.probes = Probes(
             ProbeParts(
                 database=parts.database,
                 patience=parts.patience,
+                holding=parts.holding,
                 open_destination=parts.open_destination,
                 resumed=lambda lane_id: self.hint([lane_id]),
                 clock=parts.clock,
@@ -99,10 +71,12 @@ class Lanes:
             )
         )
         self.on_change: Callable[[], None] = lambda: None
+        self.on_end: Callable[[], None] = lambda: None
+        self.on_lost: Callable[[int], None] = lambda _: None
 
     def fetch_from(self, fetcher: Producer[Delivery]) -> None:
         """Says what Uploaders subscribe to; the Fetcher knows the lanes, so it comes later."""
-        self._fetcher = fetcher
+        self._waking.fetcher = fetcher
 
     # -- sharing out ----------------------------------------------------------------------------------------------------------------
 
@@ -140,6 +114,11 @@ class Lanes:
             _retract(lane)
             self._parking.add(lane.id)
             self._do(lambda: self._parked(lane.id, lane.customer.name, state, reason))
+
+    def refused(self, lane: Lane) -> None:
+        """Something of the lane was not written. In a fleet that means: another worker owns its customer."""
+        if not self._holding.everybody and not lane.dropped:
+            self._lose(lane.customer.id, lane.customer.epoch)
 
     async def _parked(self, lane_id: LaneId, customer: str, state: ConnectionState, reason: str) -> None:
         if await self._patience(self._parts.database.set_connection_state, lane_id, state, reason):
@@ -187,12 +166,7 @@ class Lanes:
         if lane.gate.throttled_until() > self._clock.time():
             _retract(lane)
         self._at(until, lane_id)
-        self._do(lambda: self._save_pace(lane))
-
-    async def _save_pace(self, lane: Lane) -> None:
-        rest = lane.gate.throttled_until() - self._clock.time()
-        until = int((self._clock.wall() + rest) * 1000) if rest > 0 else 0
-        await self._patience(self._parts.database.save_pace, lane.id, throttled_until=until, pace=lane.gate.learnt())
+        self._do(lambda: self._parting.save_pace(lane))
 
     # -- waking and putting away ----------------------------------------------------------------------------------------------------
 
@@ -266,9 +240,12 @@ class Lanes:
                 lane.stopping = True
                 _retract(lane)
                 continue
+            if self._awake_before(lane, record):
+                continue
             # The epoch stays: it is what this process holds the customer under, not who holds it now.
             lane.customer = msgspec.structs.replace(record.customer, epoch=lane.customer.epoch)
-            lane.stopping = self._stopping  # paused and resumed before it was put away
+            # Paused and resumed before it was put away.
+            lane.stopping = self._stopping or not self._holding.serves(lane.customer)
             if lane_id in parked and record.destination.state is ConnectionState.ACTIVE:
                 lane.parked = None
                 self._parts.listener(LaneResumed(lane=lane_id, customer=lane.customer.name))
@@ -281,6 +258,8 @@ class Lanes:
         for lane_id, record in (await self._patience(self._parts.database.lanes, sorted(ids))).items():
             if lane_id in self.awake or self._stopping or record.customer.state is not CustomerState.ACTIVE:
                 continue
+            if not self._holding.serves(record.customer) or lane_id in self._parting.ending:
+                continue  # one that ends is looked at again when it has
             if record.destination.state is not ConnectionState.ACTIVE:
                 self.probes.want(record)
                 continue
@@ -291,29 +270,12 @@ class Lanes:
         self.schedule()
 
     def _start(self, record: LaneRecord) -> None:
-        parts = self._parts
-        connection = record.destination
-        lane_id = connection.id
-        now = self._clock.time()
-        gate = Gate(
-            Pacer(now, learnt=connection.pace),
-            self._clock,
-            on_throttled=lambda until, kind: self._throttled(lane_id, until, kind),
-        )
-        gate.throttle_until(now + connection.throttled_until / 1000 - self._clock.wall())
-        for source in record.sources:
-            parts.contents.source(source)
-        circuit = self._circuits.setdefault(connection.adapter, Circuit())
-        lane = Lane(record, parts.open_destination(connection, gate), gate, circuit, self._clock)
-        lane.on_room = self.schedule
-        uploader = Uploader(lane, parts.contents, parts.settlement.report, parts.settlement.save_session)
-        lane.uploader = parts.pipeline.start(uploader)
-        assert self._fetcher is not None, "Lanes.fetch_from was not called"  # noqa: S101  a wiring mistake
-        lane.subscription = uploader.subscribe(self._fetcher, key=lane_id, demand="manual", cancel="temporary")
-        self.awake[lane_id] = lane
-        if gate.throttled_until() > now:
-            self._at(gate.throttled_until(), lane_id)
-        parts.listener(LaneWoke(lane=lane_id, customer=record.customer.name))
+        lane = self._waking.wake(record)
+        self.awake[lane.id] = lane
+        until = lane.gate.throttled_until()
+        if until > self._clock.time():
+            self._at(until, lane.id)
+        self._parts.listener(LaneWoke(lane=lane.id, customer=record.customer.name))
 
     def _is_over(self, lane: Lane) -> bool:
         """Whether the lane is to be put away: nothing of it is under way, and nothing will be soon."""
@@ -332,13 +294,50 @@ class Lanes:
 
     async def _put_away(self, lane: Lane) -> None:
         del self.awake[lane.id]
-        if lane.uploader is not None:
-            await self._parts.pipeline.stop(lane.uploader)
-        if lane.circuit.passes(lane.id):
-            self.schedule()
-        await self._save_pace(lane)
-        await lane.destination.close()
+        await self._parting.put_away(lane)
         self._parts.listener(LaneIdle(lane=lane.id, customer=lane.customer.name))
+        self.on_end()
+
+    # -- whose lanes they are -------------------------------------------------------------------------------------------------------
+
+    def busy(self) -> set[int]:
+        """Customers of which a lane is awake, or has not ended completely."""
+        return {lane.customer.id for lane in (*self.awake.values(), *self._parting.ending.values())}
+
+    def held_anew(self) -> None:
+        """Some customers were taken, or are to be given back: their lanes wake, stop asking, or fall if their epoch is over."""
+        for lane in list(self.awake.values()):
+            if not self._holding.holds(lane.customer):
+                del self.awake[lane.id]
+                self._parting.drop(lane)
+                self._parts.settlement.drop(lane)
+            elif not self._holding.serves(lane.customer):
+                lane.stopping = True
+                _retract(lane)
+        self._parting.forget(self._holding.holds)
+        self.look_again()
+        self.on_change()
+
+    async def dropped(self) -> None:
+        """Returns when nothing of dropped lanes is under way any more."""
+        self.hint(await self._parting.bury())
+        self.on_end()
+
+    def _lose(self, customer_id: int, epoch: int) -> None:
+        self._holding.forget([customer_id])
+        self._parts.listener(CustomerLost(customer_id=customer_id, epoch=epoch))
+        self.held_anew()
+        self._do(self.dropped)
+        self.on_lost(customer_id)
+
+    def _awake_before(self, lane: Lane, record: LaneRecord) -> bool:
+        """Whether the customer has another owner than when the lane woke; then it has fallen now."""
+        known = lane.customer
+        if self._holding.everybody or record.customer.epoch == known.epoch:
+            return False
+        if self.awake.get(lane.id) is lane:
+            self._lose(known.id, known.epoch)
+        return True
 
     # -- stopping -------------------------------------------------------------------------------------------------------------------
 
@@ -354,16 +353,10 @@ class Lanes:
         self._patience.end()
         lanes = list(self.awake.values())
         self.awake.clear()
-        try:
+        with contextlib.suppress(DatabaseUnavailableError):  # told
             while self._chores:
                 await self._chores.pop(0)()
-            for lane in lanes:
-                await self._save_pace(lane)
-        except DatabaseUnavailableError:
-            pass  # told; the next process learns the pace anew
-        finally:
-            for lane in lanes:
-                await lane.destination.close()
+        await self._parting.close(lanes)
 
     # -- timers and chores ----------------------------------------------------------------------------------------------------------
 

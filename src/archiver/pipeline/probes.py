@@ -16,6 +16,7 @@ from archiver.errors import ArchiverError, UnavailableError
 from archiver.model import Connection, ConnectionState, LaneId
 from archiver.pipeline.events import LaneResumed, Listener
 from archiver.pipeline.gate import Gate
+from archiver.pipeline.holding import Holding
 from archiver.pipeline.pacer import Pacer
 from archiver.pipeline.patience import Patience
 from genstage.clock import Clock
@@ -34,6 +35,7 @@ class ProbeParts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         database: Where a destination's state is kept.
         patience: With it.
+        holding: Whose destinations may be looked at.
         open_destination: Makes a destination from its connection, with a pace.
         resumed: Told which lane may go on.
         clock: Time.
@@ -42,6 +44,7 @@ class ProbeParts(msgspec.Struct, frozen=True, kw_only=True):
 
     database: Database
     patience: Patience
+    holding: Holding
     open_destination: Callable[[Connection, Pace], Destination]
     resumed: Callable[[LaneId], None]
     clock: Clock
@@ -81,6 +84,8 @@ class Probes:
 
     async def _look(self, record: LaneRecord) -> None:
         connection = record.destination
+        if not self._parts.holding.serves(record.customer):
+            return
         try:
             account = await self._ping(connection)
         except ArchiverError:

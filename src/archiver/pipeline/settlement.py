@@ -59,6 +59,10 @@ class LaneControl(Protocol):
         """The database can be written again, after it could not."""
         ...
 
+    def refused(self, lane: Lane) -> None:
+        """Something of the lane was not written: its customer may be another worker's by now."""
+        ...
+
 
 class Settlement:
     """Takes outcomes from Uploaders, gives them to the Database.
@@ -77,6 +81,7 @@ class Settlement:
         self._jitter = jitter
         self._control: LaneControl | None = None
         self._waiting: list[tuple[Lane, Settled]] = []
+        self._writing = 0  # so many of these are being written
         self._sessions: dict[int, Session] = {}
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -98,6 +103,8 @@ class Settlement:
 
     def report(self, lane: Lane, delivery: Delivery, outcome: Outcome) -> None:
         """One delivery's upload ended. Synchronous and cheap: the write comes later, with others."""
+        if lane.dropped:
+            return
         control = self._control
         assert control is not None, "Settlement.control was not called"  # noqa: S101  a wiring mistake, not a condition of the world
         match outcome:
@@ -126,6 +133,14 @@ class Settlement:
     def save_session(self, delivery_id: int, session: Session) -> None:
         """Keeps where a chunked upload stands, with the next write."""
         self._sessions[delivery_id] = session
+        self._touch()
+
+    def drop(self, lane: Lane) -> None:
+        """Forgets what was reported of a dropped lane and is not written yet; what is being written just now is fenced."""
+        for delivery_id in lane.in_flight:
+            self._sessions.pop(delivery_id, None)
+        # Not the beginning of the list, which may be under way; what is left of it there goes before the next write.
+        self._waiting[self._writing :] = [pair for pair in self._waiting[self._writing :] if not pair[0].dropped]
         self._touch()
 
     def _give_back(self, lane: Lane, delivery: Delivery, session: Session | None) -> None:
@@ -252,20 +267,27 @@ class Settlement:
             except DatabaseUnavailableError:
                 self._sessions = sessions | self._sessions
                 raise
-        batch = self._waiting[:_BATCH]
+        batch = [pair for pair in self._waiting[:_BATCH] if not pair[0].dropped]
+        self._waiting[:_BATCH] = batch
         if not batch:
             return
         began = self._clock.time()
         epochs = {lane.customer.id: lane.customer.epoch for lane in dict.fromkeys(lane for lane, _ in batch)}
-        refused = await self._database.settle([settled for _, settled in batch], epochs)
+        self._writing = len(batch)
+        try:
+            refused = await self._database.settle([settled for _, settled in batch], epochs)
+        finally:
+            self._writing = 0
         del self._waiting[: len(batch)]
         self._committed(batch, refused, self._clock.time() - began)
 
     def _committed(self, batch: list[tuple[Lane, Settled]], refused: frozenset[int], seconds: float) -> None:
         archived = 0
+        doubtful: dict[Lane, None] = {}
         for lane, settled in batch:
             lane.settled(settled.delivery_id)
             if settled.delivery_id in refused:
+                doubtful[lane] = None
                 continue
             if settled.receipt is not None:
                 archived += 1
@@ -277,3 +299,5 @@ class Settlement:
         if self._control is not None:
             for lane in {id(lane): lane for lane, _ in batch}.values():
                 self._control.freed(lane)
+            for lane in doubtful:
+                self._control.refused(lane)

@@ -79,6 +79,10 @@ class Notes:
         """The database is back."""
         self.told.append(("back",))
 
+    def refused(self, lane: Lane) -> None:
+        """Something of it was not written."""
+        self.told.append(("refused",))
+
     def due_at(self, lane: Lane, ready_at: int) -> None:
         """Something is due then."""
         self.told.append(("due", ready_at))
