@@ -43,6 +43,7 @@ __all__ = [
     "Taken",
     "Want",
     "Worker",
+    "WorkerRow",
 ]
 
 Place = tuple[int, Millis, int]
@@ -198,6 +199,24 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     host: str
     pid: int
+
+
+class WorkerRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A worker as a person sees it.
+
+    Attributes:
+        worker: Who.
+        entered_at: Since when.
+        alive_until: When it counts as dead if it is not heard of again; by the database's clock.
+        alive: Whether it is alive now, by the database's clock.
+        customers: How many customers it owns.
+    """
+
+    worker: Worker
+    entered_at: Millis
+    alive_until: Millis
+    alive: bool
+    customers: int
 
 
 class Start(msgspec.Struct, frozen=True):
@@ -445,6 +464,10 @@ class Membership(Protocol):
 
     async def share(self, worker: Worker) -> int:
         """How many customers the worker should hold at most: those that are owned or want to be, over the workers that are alive."""
+        ...
+
+    async def workers(self) -> Sequence[WorkerRow]:
+        """Who serves, for people: those that are alive, and the dead whose customers nobody has taken yet; the longest-serving first."""
         ...
 
 
