@@ -290,6 +290,7 @@ async def test_a_bug_while_reading_ends_the_process_at_once(world: World) -> Non
 
     assembly.fetcher._went_dry = broken
     with pytest.raises(ZeroDivisionError):
-        await world.run_assembly(assembly)
+        async with asyncio.timeout(3600):
+            await world.run_assembly(assembly)
     await world.run_until_empty()
     assert (await world.counters("airline")).archived == 10
