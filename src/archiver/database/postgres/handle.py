@@ -1,0 +1,151 @@
+"""One connection to PostgreSQL and the one thread that may use it; it connects again by itself.
+
+A transaction is **one** function that runs on the thread from BEGIN to COMMIT; the hot ones send all their statements at once and then
+wait once. A caller that is cancelled leaves a transaction either whole or not begun.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import psycopg
+import sqlalchemy as sa
+
+from archiver.database.engine.thread import WorkThread
+from archiver.database.postgres.address import Address
+from archiver.database.postgres.errors import is_lost, is_worth_another_try, refused, translate
+
+__all__ = ["Handle", "Raw", "at_once"]
+
+T = TypeVar("T")
+P = ParamSpec("P")
+Raw = psycopg.Connection[Any]
+
+_TRIES = 5  # of a transaction that was taken back for another's sake
+
+# Compiling a plan takes longer than any of ours runs. A process that was stopped in the middle of a transaction must not keep others
+# waiting for its locks, and a lock that is held for ten seconds is held by somebody who is stuck.
+_SESSION = "SET jit = off; SET idle_in_transaction_session_timeout = '15s'; SET lock_timeout = '10s'"
+
+
+@contextlib.contextmanager
+def at_once(raw: Raw) -> Iterator[psycopg.Pipeline]:
+    """A transaction whose statements are sent together: one journey to the server and back, however many they are.
+
+    Their answers can be read when it is over, or after a `sync` of what is yielded, which is a journey more.
+    """
+    with raw.pipeline() as pipeline, raw.transaction():
+        yield pipeline
+
+
+class Handle:
+    """A connection with its thread; made closed.
+
+    Args:
+        address: Where to connect.
+        name: For the thread's name.
+
+    Attributes:
+        busy_since: When the call began that runs now, by the monotonic clock; None if none does.
+    """
+
+    def __init__(self, address: Address, name: str) -> None:
+        self._address = address
+        self._thread = WorkThread(f"archiver-database-{name}")
+        self._raw: Raw | None = None
+        self._core: sa.Connection | None = None
+        self.busy_since: float | None = None
+
+    async def open(self) -> None:
+        """Starts the thread and connects; harmless when called twice.
+
+        Raises:
+            ConfigError: It never will.
+            DatabaseUnavailableError: It cannot now.
+        """
+        if not self._thread.running:
+            self._thread.start()
+            await self._thread.run(self._connected)
+
+    async def close(self) -> None:
+        """Disconnects after what is under way; harmless when called twice."""
+        if self._thread.running:
+            await self._thread.run(self._disconnect)
+        self._thread.stop()
+
+    async def run(self, work: Callable[Concatenate[Raw, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs ``work(connection, …)``: one statement, or one transaction that it makes itself (`at_once`)."""
+
+        def call() -> T:
+            return work(self._connected(), *args, **kwargs)
+
+        return await self._thread.run(lambda: self._try(call))
+
+    async def core(self, work: Callable[Concatenate[sa.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs ``work(connection, …)`` in a transaction, with SQLAlchemy Core: for what is not hot, in every engine's words."""
+
+        def call() -> T:
+            core = self._dressed(self._connected())
+            with core.begin():
+                return work(core, *args, **kwargs)
+
+        return await self._thread.run(lambda: self._try(call))
+
+    def break_off(self) -> None:
+        """Ends the connection under a call that hangs, which then fails as one that was lost. May be called from any thread."""
+        raw = self._raw
+        if raw is not None:
+            with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(raw.fileno())) as cut:
+                cut.shutdown(socket.SHUT_RDWR)
+
+    def _try(self, call: Callable[[], T]) -> T:
+        self.busy_since = time.monotonic()
+        try:
+            for left in reversed(range(_TRIES)):
+                try:
+                    return call()
+                except (psycopg.Error, sa.exc.DBAPIError) as error:
+                    if is_worth_another_try(error) and left:
+                        continue
+                    if is_lost(error):
+                        self._disconnect()
+                    translated = translate(error)
+                    if translated is None:
+                        raise
+                    raise translated from error
+            raise AssertionError("the last try raises")
+        finally:
+            self.busy_since = None
+
+    def _connected(self) -> Raw:
+        if self._raw is None:
+            try:
+                self._raw = self._address.connect()
+            except psycopg.OperationalError as error:
+                raise refused(error) from None
+            self._raw.execute(_SESSION)
+        return self._raw
+
+    def _dressed(self, raw: Raw) -> sa.Connection:
+        """The connection as SQLAlchemy's; made when it is first wanted."""
+        if self._core is None:
+            engine = sa.create_engine("postgresql+psycopg://", creator=lambda: raw, poolclass=sa.StaticPool)
+            # The connection is in autocommit mode, for `run`; so the transaction is begun by its name.
+            sa.event.listen(engine, "begin", lambda core: core.exec_driver_sql("BEGIN"))
+            self._core = engine.connect()
+        return self._core
+
+    def _disconnect(self) -> None:
+        raw, core, self._raw, self._core = self._raw, self._core, None, None
+        if core is not None:
+            with contextlib.suppress(psycopg.Error, sa.exc.DBAPIError):
+                core.close()
+            with contextlib.suppress(psycopg.Error, sa.exc.DBAPIError):
+                core.engine.dispose()
+        if raw is not None:
+            raw.close()

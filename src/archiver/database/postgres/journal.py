@@ -1,0 +1,60 @@
+"""The journal: which uploads have begun on customers whose worker died before, so that an item that kills its worker is found out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import psycopg
+
+from archiver.database.port import POISON_DEATHS, Start
+from archiver.database.postgres.arrays import numbers
+from archiver.database.postgres.handle import Raw
+
+__all__ = ["clear", "count_deaths", "suspects", "write"]
+
+_WRITE = """
+INSERT INTO journal (delivery_id, customer_id, deaths) SELECT given.*, 0 FROM unnest(%s::bigint[], %s::bigint[]) AS given
+ON CONFLICT (delivery_id) DO NOTHING
+"""
+_COUNT = "UPDATE journal SET deaths = deaths + 1 WHERE customer_id = ANY(%s::bigint[]) RETURNING delivery_id, deaths"
+_CLEAR = "DELETE FROM journal WHERE delivery_id = ANY(%s::bigint[])"
+_LOCK = """
+SELECT FROM lane_counters WHERE lane = ANY(ARRAY(SELECT lane FROM deliveries WHERE id = ANY(%s::bigint[]))) ORDER BY lane
+FOR NO KEY UPDATE
+"""
+_REJECT = """
+WITH rejected AS (
+    UPDATE deliveries SET state = 'rejected', reason = 'PoisonError', detail = %(detail)s, session = NULL
+    WHERE id = ANY(%(ids)s::bigint[]) AND state = 'waiting' RETURNING lane
+), counts AS (SELECT lane, count(*) AS rejected FROM rejected GROUP BY lane)
+UPDATE lane_counters SET waiting = lane_counters.waiting - counts.rejected, rejected = lane_counters.rejected + counts.rejected
+FROM counts WHERE lane_counters.lane = counts.lane
+"""
+
+
+def write(raw: Raw, starts: Sequence[Start]) -> None:
+    """Notes what begins."""
+    raw.execute(_WRITE, (numbers(start.delivery_id for start in starts), numbers(start.customer_id for start in starts)))
+
+
+def suspects(raw: Raw, customer_ids: Collection[int]) -> Mapping[int, int]:
+    """What stood in the journal when a worker died: id → how many deaths."""
+    query = "SELECT delivery_id, deaths FROM journal WHERE customer_id = ANY(%s::bigint[]) AND deaths > 0"
+    return dict(raw.execute(query, (numbers(customer_ids),)).fetchall())
+
+
+def clear(raw: Raw, delivery_ids: Collection[int]) -> None:
+    """Forgets what has ended."""
+    raw.execute(_CLEAR, (numbers(delivery_ids),))
+
+
+def count_deaths(raw: Raw, pipeline: psycopg.Pipeline, customer_ids: Collection[int]) -> None:
+    """One death more for all that stands in these customers' journals; what has had enough is rejected. In the caller's transaction."""
+    counted = raw.execute(_COUNT, (numbers(customer_ids),))
+    pipeline.sync()
+    poison = numbers(delivery_id for delivery_id, deaths in counted if deaths >= POISON_DEATHS)
+    if poison != "{}":
+        raw.execute(_LOCK, (poison,))
+        detail = f"Archiver died {POISON_DEATHS} times while it was uploading this; `archiver retry` tries it again"
+        raw.execute(_REJECT, {"ids": poison, "detail": detail})
+        raw.execute(_CLEAR, (poison,))

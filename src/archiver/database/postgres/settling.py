@@ -1,0 +1,173 @@
+"""Settling: new states, receipts and counters of many deliveries in one transaction, fenced by their customers' epochs.
+
+Two statements. The first locks the counters by lane, as everybody does who writes several lanes' counters, so that no two transactions
+wait for each other. The second does everything: each of its parts is told by the one before what was written. The deliveries are named by
+their ids only, never joined with a table: whatever the planner supposes, it looks each up by its primary key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from archiver.database.port import Settled
+from archiver.database.postgres.arrays import numbers, texts
+from archiver.database.postgres.handle import Raw, at_once
+from archiver.lifecycle import DeliveryState
+from archiver.model import Session
+
+__all__ = ["LOCK", "SESSIONS", "SETTLE", "Settling", "save_sessions", "session_values", "settle"]
+
+LOCK = "SELECT FROM lane_counters WHERE lane = ANY(%(lanes)s::bigint[]) ORDER BY lane FOR NO KEY UPDATE"
+
+# ``owned`` keeps `take` away until the end of the transaction: what is written is written by the owner. ``+ 0`` keeps the planner from
+# looking for deliveries by their customer.
+SETTLE = """
+WITH owned AS MATERIALIZED (
+    SELECT customers.id FROM unnest(%(owners)s::bigint[], %(epochs)s::bigint[]) AS mine (id, epoch)
+    JOIN customers ON customers.id = mine.id AND customers.epoch = mine.epoch FOR SHARE OF customers
+), archived AS (
+    UPDATE deliveries SET state = 'archived', session = NULL, reason = '', detail = ''
+    WHERE id = ANY(%(archived)s::bigint[]) AND state = 'waiting' AND customer_id + 0 = ANY(ARRAY(SELECT id FROM owned))
+    RETURNING id
+), others AS (
+    UPDATE deliveries SET state = given.state, ready_at = given.ready_at, attempt = given.attempt, reason = given.reason,
+                          detail = given.detail, session = nullif(given.session, '')
+    FROM unnest(%(others)s::bigint[], %(state)s::text[], %(ready_at)s::bigint[], %(attempt)s::int[], %(reason)s::text[],
+                %(detail)s::text[], %(session)s::text[]) AS given (id, state, ready_at, attempt, reason, detail, session)
+    WHERE deliveries.id = given.id AND deliveries.id = ANY(%(others)s::bigint[]) AND deliveries.state = 'waiting'
+      AND deliveries.customer_id + 0 = ANY(ARRAY(SELECT id FROM owned))
+    RETURNING deliveries.id
+), written AS MATERIALIZED (
+    SELECT id FROM archived UNION ALL SELECT id FROM others
+), proofs AS (
+    INSERT INTO receipts (delivery_id, path, remote_id, revision, size, sha256, remote_hash, archived_at, recovered)
+    SELECT * FROM unnest(%(archived)s::bigint[], %(path)s::text[], %(remote_id)s::text[], %(revision)s::text[], %(size)s::bigint[],
+                         %(sha256)s::text[], %(remote_hash)s::text[], %(archived_at)s::bigint[], %(recovered)s::bool[])
+                  AS given (id, path, remote_id, revision, size, sha256, remote_hash, archived_at, recovered)
+    WHERE given.id = ANY(ARRAY(SELECT id FROM archived))
+), counts AS (
+    SELECT given.lane, sum(given.archived) AS archived, sum(given.rejected) AS rejected, sum(given.gone) AS gone, sum(given.bytes) AS bytes
+    FROM unnest(%(id)s::bigint[], %(lane)s::bigint[], %(is_archived)s::int[], %(is_rejected)s::int[], %(is_gone)s::int[],
+                %(bytes)s::bigint[]) AS given (id, lane, archived, rejected, gone, bytes)
+    WHERE given.id = ANY(ARRAY(SELECT id FROM written)) GROUP BY given.lane
+), counted AS (
+    UPDATE lane_counters SET waiting = lane_counters.waiting - counts.archived - counts.rejected - counts.gone,
+        archived = lane_counters.archived + counts.archived, rejected = lane_counters.rejected + counts.rejected,
+        gone = lane_counters.gone + counts.gone, archived_bytes = lane_counters.archived_bytes + counts.bytes
+    FROM counts WHERE lane_counters.lane = counts.lane
+)
+SELECT id FROM written
+"""
+
+# The answer to a commit may be lost, and the same batch be settled once more: what stands there as we would write it was written by us.
+_REPEATED = """
+SELECT deliveries.id FROM unnest(%(archived)s::bigint[], %(sha256)s::text[], %(revision)s::text[], %(archived_at)s::bigint[])
+    AS given (id, sha256, revision, archived_at)
+JOIN receipts ON receipts.delivery_id = given.id AND receipts.sha256 = given.sha256 AND receipts.revision = given.revision
+             AND receipts.archived_at = given.archived_at
+JOIN deliveries ON deliveries.id = given.id AND deliveries.state = 'archived'
+JOIN customers ON customers.id = deliveries.customer_id
+WHERE (customers.id, customers.epoch) IN (SELECT * FROM unnest(%(owners)s::bigint[], %(epochs)s::bigint[]))
+UNION ALL
+SELECT deliveries.id FROM unnest(%(others)s::bigint[], %(state)s::text[], %(attempt)s::int[], %(reason)s::text[], %(detail)s::text[])
+    AS given (id, state, attempt, reason, detail)
+JOIN deliveries ON deliveries.id = given.id AND deliveries.state = given.state AND deliveries.attempt = given.attempt
+               AND deliveries.reason = given.reason AND deliveries.detail = given.detail
+JOIN customers ON customers.id = deliveries.customer_id
+WHERE (customers.id, customers.epoch) IN (SELECT * FROM unnest(%(owners)s::bigint[], %(epochs)s::bigint[]))
+"""
+
+SESSIONS = """
+UPDATE deliveries SET session = given.session FROM unnest(%(id)s::bigint[], %(session)s::text[]) AS given (id, session)
+WHERE deliveries.id = given.id AND deliveries.id = ANY(%(id)s::bigint[]) AND deliveries.state = 'waiting'
+"""
+
+
+class Settling(msgspec.Struct, frozen=True):
+    """A batch of settlements as columns, made on the event loop so that the database's thread runs little Python.
+
+    Attributes:
+        ids: All of them.
+        values: For the statements.
+    """
+
+    ids: frozenset[int]
+    values: dict[str, Any]
+
+    @classmethod
+    def of(cls, settled: Sequence[Settled], epochs: Mapping[int, int]) -> Settling:
+        """Makes the columns.
+
+        Raises:
+            ValueError: Something is archived without a receipt.
+        """
+        # A delivery that stands in the batch twice is settled once, as it was settled first.
+        batch = list({s.delivery_id: s for s in reversed(settled)}.values())
+        batch.reverse()
+        values: dict[str, Any] = {"lanes": numbers({s.lane for s in batch})}
+        values |= _owners({s.customer_id for s in batch}, epochs)
+        values |= {"id": numbers(s.delivery_id for s in batch), "lane": numbers(s.lane for s in batch)}
+        for state in (DeliveryState.ARCHIVED, DeliveryState.REJECTED, DeliveryState.GONE):
+            values[f"is_{state.value}"] = numbers(s.state is state for s in batch)
+        values["bytes"] = numbers(s.size if s.state is DeliveryState.ARCHIVED else 0 for s in batch)
+        values |= _receipts([s for s in batch if s.state is DeliveryState.ARCHIVED])
+        values |= _others([s for s in batch if s.state is not DeliveryState.ARCHIVED])
+        return cls(frozenset(s.delivery_id for s in batch), values)
+
+
+def settle(raw: Raw, batch: Settling) -> frozenset[int]:
+    """Writes what may be written of a batch, in a transaction of its own; the ids of the rest."""
+    with at_once(raw):
+        raw.execute(LOCK, batch.values)
+        written = raw.execute(SETTLE, batch.values)
+    refused = batch.ids - {row[0] for row in written}
+    if refused:
+        refused -= {row[0] for row in raw.execute(_REPEATED, batch.values)}
+    return refused
+
+
+def save_sessions(raw: Raw, values: Mapping[str, Any]) -> None:
+    """Writes where chunked uploads stand."""
+    raw.execute(SESSIONS, values)
+
+
+def session_values(sessions: Mapping[int, Session]) -> dict[str, str]:
+    """Values for `save_sessions`."""
+    return {"id": numbers(sessions), "session": texts([_text(session) for session in sessions.values()])}
+
+
+def _owners(customers: Collection[int], epochs: Mapping[int, int]) -> dict[str, str]:
+    mine = {customer: epochs[customer] for customer in sorted(customers) if customer in epochs}
+    return {"owners": numbers(mine), "epochs": numbers(mine.values())}
+
+
+def _receipts(archived: Sequence[Settled]) -> dict[str, str]:
+    receipts = []
+    for s in archived:
+        if s.receipt is None:
+            raise ValueError(f"delivery {s.delivery_id} is archived without a receipt")
+        receipts.append(s.receipt)
+    values = {"archived": numbers(s.delivery_id for s in archived)}
+    for name in ("path", "remote_id", "revision", "sha256", "remote_hash"):
+        values[name] = texts([getattr(receipt, name) for receipt in receipts])
+    for name in ("size", "archived_at", "recovered"):
+        values[name] = numbers(getattr(receipt, name) for receipt in receipts)
+    return values
+
+
+def _others(others: Sequence[Settled]) -> dict[str, str]:
+    values = {"others": numbers(s.delivery_id for s in others), "state": texts([s.state.value for s in others])}
+    for name in ("reason", "detail"):
+        values[name] = texts([getattr(s, name) for s in others])
+    for name in ("ready_at", "attempt"):
+        values[name] = numbers(getattr(s, name) for s in others)
+    kept = [s.session if s.state is DeliveryState.WAITING else None for s in others]
+    values["session"] = texts(["" if session is None else _text(session) for session in kept])
+    return values
+
+
+def _text(session: Session) -> str:
+    return msgspec.json.encode(session).decode()
