@@ -65,15 +65,7 @@ class Archiver:
             SchemaError: A newer version wrote the database.
         """
         clock = clock or SystemClock()
-        path = _path(settings.database)
-        if path.parent == settings.home:
-            # Only our own home is made: elsewhere a missing directory is more likely a disk that is not mounted.
-            try:
-                settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-            except OSError as error:
-                hint = "Name another one with --home or ARCHIVER_HOME."
-                raise ConfigError(f"the home {settings.home} cannot be made: {error.strerror}", hint=hint) from error
-        database = SqliteDatabase(path, clock=clock)
+        database = _database(settings, clock)
         # No total timeout: big files take long. Each adapter limits the time without progress itself.
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=120)
         connector = aiohttp.TCPConnector(limit=0, limit_per_host=0)
@@ -353,10 +345,36 @@ def _checked(spec: ConnectionSpec, declared: tuple[Option, ...]) -> dict[str, An
     return check_options(spec.adapter, declared, {**spec.options, **spec.secrets})
 
 
-def _path(database: str) -> Path:
-    """The file of a SQLite database, from a path or a ``sqlite:///`` address."""
-    if database.startswith("sqlite:///"):
-        return Path(database.removeprefix("sqlite:///"))
-    if "://" in database:
-        raise ConfigError("only SQLite databases are supported", hint="Give the path of a file, such as /var/lib/archiver/archiver.db.")
-    return Path(database)
+def _database(settings: Settings, clock: Clock) -> Database:
+    """The database that the settings name: a server's address, or the path of a SQLite file, also as ``sqlite:///…``."""
+    address = settings.database
+    if address.startswith(("postgresql://", "postgres://")):
+        _make_home(settings, settings.key_file.parent)
+        return _postgres(address, clock)
+    path = Path(address.removeprefix("sqlite:///"))
+    if "://" in address.removeprefix("sqlite:///"):
+        hint = "Give the path of a file, such as /var/lib/archiver/archiver.db, or postgresql://user@host/name."
+        raise ConfigError("only SQLite and PostgreSQL databases are supported", hint=hint)
+    _make_home(settings, path.parent)
+    return SqliteDatabase(path, clock=clock)
+
+
+def _make_home(settings: Settings, needed: Path) -> None:
+    """Makes our home if it is what is needed; elsewhere a missing directory is more likely a disk that is not mounted."""
+    if needed == settings.home:
+        try:
+            settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            hint = "Name another one with --home or ARCHIVER_HOME."
+            raise ConfigError(f"the home {settings.home} cannot be made: {error.strerror}", hint=hint) from error
+
+
+def _postgres(address: str, clock: Clock) -> Database:
+    try:
+        from archiver.database.postgres import PostgresDatabase  # noqa: PLC0415  its driver need not be installed
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "psycopg":
+            raise
+        hint = "Install it: pip install 'call-archiver[postgres]'"
+        raise ConfigError("PostgreSQL's driver is not installed", hint=hint) from error
+    return PostgresDatabase(address, clock)

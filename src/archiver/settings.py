@@ -75,7 +75,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     home: Annotated[Path, _field("The directory where Archiver keeps what is not told to be elsewhere.")]
-    database: Annotated[str, _field("The database: the path of a SQLite file. Default: archiver.db in the home.")]
+    database: Annotated[str, _field("The database: the path of a SQLite file, or postgresql://…. Default: archiver.db in the home.")]
     key_file: Annotated[Path, _field("The file with the keys that seal credentials, mode 0600. Default: archiver.key beside the database.")]
     key: Annotated[Secret, _field("The keys themselves, base64, separated by commas, in place of a key file; the first one seals.")] = (
         Secret("")
@@ -103,6 +103,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 30.0
     debug: Annotated[bool, _field("Show tracebacks of errors.")] = False
     origins: Mapping[str, Origin] = {}
+
+    @property
+    def shown_database(self) -> str:
+        """The database as it may be shown: without a password."""
+        without = re.sub(r"(://[^:/@]*):.*@", r"\1:***@", self.database)
+        return re.sub(r"((?:^|[?&])(?:ssl)?password=)[^&]*", r"\1***", without)
+
+    def __repr__(self) -> str:
+        fields = {name: getattr(self, name) for name in self.__struct_fields__} | {"database": self.shown_database}
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in fields.items())})"
 
 
 class SettingRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,7 +168,7 @@ def explain(settings: Settings) -> list[SettingRow]:
     """Every setting with its value and where it came from."""
     rows = []
     for name, hint in _HINTS.items():
-        value = getattr(settings, name)
+        value = settings.shown_database if name == "database" else getattr(settings, name)
         rows.append(
             SettingRow(
                 name=name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -126,11 +127,41 @@ async def test_one_process_serves_and_others_look(archiver: Archiver, settings: 
 
 
 async def test_other_databases_are_refused_with_a_hint(tmp_path: Path) -> None:
-    """Only SQLite, today."""
-    settings = load(environment={}, flags={"home": str(tmp_path), "database": "postgresql://somewhere/archiver"})
-    with pytest.raises(ConfigError, match="SQLite"):
+    """SQLite and PostgreSQL are what there is."""
+    settings = load(environment={}, flags={"home": str(tmp_path), "database": "mysql://me:canary@somewhere/archiver"})
+    with pytest.raises(ConfigError, match="only SQLite and PostgreSQL") as caught:
         async with Archiver.open(settings):
             pass
+    assert "canary" not in f"{caught.value}{caught.value.hint}"
+
+
+async def test_all_commands_work_on_postgresql(postgres_address: str, tmp_path: Path) -> None:
+    """Add, import, look, pause, resume, try again, and be looked at by a second process's eyes."""
+    settings = load(environment={}, flags={"home": str(tmp_path / "home"), "database": postgres_address})
+    source, target = folders(tmp_path, 25)
+    async with Archiver.open(settings, serve=True) as archiver, Archiver.open(settings) as guest:
+        await archiver.add_customer("me", [source], [target])
+        imported = await archiver.import_items("me")
+        assert (imported.found, imported.new) == (25, 25)
+        assert [(row.waiting, row.archived) for row in await guest.status()] == [(25, 0)]
+        assert len(await guest.deliveries(customer="me")) == 25
+        assert (await guest.pause("me")).state is CustomerState.PAUSED
+        assert (await archiver.resume("me")).state is CustomerState.ACTIVE
+        assert await guest.retry(customer="me") == 0
+        assert [view.customer.name for view in await guest.customers()] == ["me"]
+        assert settings.home.exists()
+
+
+async def test_a_driver_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the words that install it."""
+    for name in [name for name in sys.modules if name.startswith(("archiver.database.postgres", "psycopg"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "psycopg", None)  # type: ignore[arg-type]  None is what stops an import
+    settings = load(environment={}, flags={"home": str(tmp_path), "database": "postgresql://somewhere/archiver"})
+    with pytest.raises(ConfigError) as caught:
+        async with Archiver.open(settings):
+            pass
+    assert "call-archiver[postgres]" in caught.value.hint
 
 
 async def test_a_key_that_opens_nothing_is_told_before_anything_is_touched(settings: Settings) -> None:

@@ -124,3 +124,22 @@ def test_a_secret_never_shows_itself(text: str) -> None:
     assert f"{secret} {secret!r}" == "*** ***"
     assert "key=***," in repr(settings)
     assert next(row.value for row in explain(settings) if row.name == "key") == "***"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://me:canary@db.example.com/archiver",
+        "postgresql://me:canary/with@signs@db.example.com:5432/archiver?sslmode=require",
+        "postgresql://me@db.example.com/archiver?sslmode=require&password=canary&sslpassword=canary",
+        "postgresql://:canary@/archiver?host=/run",
+    ],
+)
+def test_a_password_in_the_address_of_the_database_is_not_shown(address: str, tmp_path: Path) -> None:
+    """Neither by the settings as a text, nor in the table of them."""
+    settings = load(environment={}, flags={"home": str(tmp_path), "database": address})
+    assert settings.database == address
+    shown = f"{settings!r} {settings} {explain(settings)} {settings.shown_database}"
+    assert "canary" not in shown
+    assert "***" in settings.shown_database
+    assert "archiver" in settings.shown_database

@@ -66,7 +66,7 @@ async def run(  # noqa: PLR0913  each is a flag
         out.say("Ctrl-C lets what has begun end, and stops.")
         with live(out) as display, draining(stop, lambda: _tell_draining(out, display, settings)):
             log.configure(settings.log_level, settings.log_format)
-            _log.info("Serving", database=settings.database, pid=os.getpid(), version=installed_version())
+            _log.info("Serving", database=settings.shown_database, pid=os.getpid(), version=installed_version())
             ended = await archiver.run(stop, until_empty=until_empty, listener=log.log_events(), beside=[display.watch(archiver)])
             display.show(await archiver.progress())
             _log.info("Stopped", drained=ended)
