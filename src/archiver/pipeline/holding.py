@@ -38,7 +38,6 @@ class Holding:
         """Whether everybody is held, without having been taken."""
         return self._epochs is None
 
-    @property
     def lapsed(self) -> bool:
         """Whether the deadline is over."""
         return self._clock.time() >= self.deadline

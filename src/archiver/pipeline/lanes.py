@@ -94,8 +94,9 @@ class Lanes:
 
     def freed(self, lane: Lane) -> None:
         """Room returned."""
-        del lane
         self.schedule()
+        if lane.stopping and not lane.in_flight:
+            self._wake.set()  # somebody may wait for its end
 
     def worked(self, lane: Lane) -> None:
         """The provider answered as it should."""
