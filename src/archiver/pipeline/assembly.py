@@ -97,7 +97,13 @@ class Assembly:
         self.settlement.control(self.lanes)
         self.fetcher = Fetcher(parts.database, self._patience, self.lanes.awake, parts.clock, self.lanes.went_dry)
         self.collector = Collector(
-            parts.database, self.contents, parts.name_rules, self.lanes.hint, clock=parts.clock, listener=parts.listener
+            parts.database,
+            self.contents,
+            parts.name_rules,
+            self.lanes.hint,
+            clock=parts.clock,
+            listener=parts.listener,
+            jitter=jitter,
         )
 
     def services(self) -> list[Coroutine[None, None, None]]:

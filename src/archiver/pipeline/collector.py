@@ -52,6 +52,7 @@ class Collector:
         hint: Told which lanes have something waiting now.
         clock: Time.
         listener: Told what happens.
+        jitter: Where randomness comes from; its own by default.
 
     Attributes:
         passed: Sources that were passed over completely, or tried several times in vain.
@@ -67,6 +68,7 @@ class Collector:
         *,
         clock: Clock,
         listener: Listener,
+        jitter: random.Random | None = None,
     ) -> None:
         self._database = database
         self._contents = contents
@@ -74,7 +76,7 @@ class Collector:
         self._hint = hint
         self._clock = clock
         self._listener = listener
-        self._jitter = random.Random()  # noqa: S311  spreads retries, guards nothing
+        self._jitter = jitter or random.Random()  # noqa: S311  spreads retries, guards nothing
         self.passed: set[int] = set()
         self.failing: dict[int, SourceFailed] = {}
 
