@@ -69,6 +69,7 @@ class World:
         self.opened: dict[int, MemoryDestination] = {}
         self.lanes: dict[str, int] = {}
         self.source_ids: dict[str, int] = {}
+        self.customer_ids: dict[str, int] = {}
         self.prepare: dict[str, Callable[[MemoryDestination], None]] = {}
         self.events: list[Event] = []
         self.changed = asyncio.Event()
@@ -88,6 +89,7 @@ class World:
         self.stores[destination.id] = MemoryStore()
         self.lanes[name] = destination.id
         self.source_ids[name] = source.id
+        self.customer_ids[name] = customer.id
 
     def put(self, name: str, count: int, size: int = 100, prefix: str = "") -> None:
         """So many items for a customer."""
@@ -131,9 +133,9 @@ class World:
         self.events.append(event)
         self.changed.set()
 
-    async def until(self, condition: Callable[[], bool]) -> None:
+    async def until(self, condition: Callable[[], bool], *, seconds: float = 3600.0) -> None:
         """Returns when a condition holds; looked at after each event of the pipeline."""
-        async with asyncio.timeout(3600):
+        async with asyncio.timeout(seconds):
             while not condition():
                 self.changed.clear()
                 await self.changed.wait()
