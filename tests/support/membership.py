@@ -49,6 +49,10 @@ class Roll:
         self._until[worker.id] = self._clock.time() + ttl / 1000
         return True
 
+    def bury(self, worker: str) -> None:
+        """A worker is dead from now on, whatever it thinks itself."""
+        self._until[worker] = -1.0
+
     @property
     def alive(self) -> list[str]:
         """Workers that are alive."""
@@ -68,9 +72,9 @@ class Roll:
             for worker, entered in self._entered.values()
         ]
 
-    def note(self, customer_id: int, owner: str, epoch: int) -> None:
-        """A customer has another owner, or none."""
-        self.history.append((self._clock.time(), customer_id, owner, epoch))
+    def now(self) -> float:
+        """The clock's time; threads have none."""
+        return self._clock.time()
 
 
 class SharedDatabase(SqliteDatabase):
@@ -96,10 +100,11 @@ class SharedDatabase(SqliteDatabase):
     async def leave(self, worker: Worker) -> None:
         """Its customers are free at once."""
         self._roll.leave(worker)
+        now = self._roll.now()
 
         def free(raw: sqlite3.Connection) -> None:
             for customer_id, epoch in raw.execute("SELECT id, epoch FROM customers WHERE owner = ?", (worker.id,)).fetchall():
-                self._roll.note(customer_id, "", epoch)
+                self._roll.history.append((now, customer_id, "", epoch))
             raw.execute("UPDATE customers SET owner = '' WHERE owner = ?", (worker.id,))
 
         await self._writer.transact(free)
@@ -110,31 +115,31 @@ class SharedDatabase(SqliteDatabase):
 
     async def take(self, worker: Worker, *, limit: int) -> Sequence[Taken]:
         """Takes customers that no live worker owns."""
-        return await self._writer.transact(self._take, worker.id, limit)
-
-    def _take(self, raw: sqlite3.Connection, me: str, limit: int) -> list[Taken]:
-        if me not in self._roll.alive:
+        if worker.id not in self._roll.alive:
             return []
-        alive = ", ".join(f"'{worker}'" for worker in self._roll.alive)
+        return await self._writer.transact(self._take, worker.id, self._roll.alive, self._roll.now(), limit)
+
+    def _take(self, raw: sqlite3.Connection, me: str, living: list[str], now: float, limit: int) -> list[Taken]:
+        alive = ", ".join(f"'{worker}'" for worker in living)
         free = f"SELECT id, epoch, owner FROM customers WHERE {_WANTS} AND owner NOT IN ({alive}) ORDER BY served_at, id LIMIT ?"  # noqa: S608  ids of our own
         taken = []
         for customer_id, epoch, owner in raw.execute(free, (limit,)).fetchall():
-            served = int(self._clock.time() * 1000)
-            raw.execute("UPDATE customers SET owner = ?, epoch = epoch + 1, served_at = ? WHERE id = ?", (me, served, customer_id))
+            raw.execute("UPDATE customers SET owner = ?, epoch = epoch + 1, served_at = ? WHERE id = ?", (me, int(now * 1000), customer_id))
             if owner:
                 _count(raw, customer_id)
             taken.append(Taken(customer_id=customer_id, epoch=epoch + 1, careful=bool(owner)))
-            self._roll.note(customer_id, me, epoch + 1)
+            self._roll.history.append((now, customer_id, me, epoch + 1))
         return taken
 
     async def give_back(self, worker: Worker, customer_ids: Collection[int]) -> None:
         """These customers are free at once."""
+        now = self._roll.now()
 
         def free(raw: sqlite3.Connection) -> None:
             for customer_id in customer_ids:
                 update = "UPDATE customers SET owner = '' WHERE id = ? AND owner = ? RETURNING epoch"
                 for (epoch,) in raw.execute(update, (customer_id, worker.id)).fetchall():
-                    self._roll.note(customer_id, "", epoch)
+                    self._roll.history.append((now, customer_id, "", epoch))
 
         await self._writer.transact(free)
 
@@ -166,7 +171,7 @@ class SharedDatabase(SqliteDatabase):
 
 def _count(raw: sqlite3.Connection, customer_id: int) -> None:
     """One death more for everything in the journal of a customer whose owner died; what is the cause of too many is rejected."""
-    raw.execute("UPDATE journal SET deaths = deaths + 1 WHERE customer_id = ?", (customer_id,))
+    raw.execute("UPDATE journal SET deaths = deaths + 1, running = 0 WHERE running AND customer_id = ?", (customer_id,))
     poison = raw.execute(
         "SELECT delivery_id, lane FROM journal JOIN deliveries ON id = delivery_id WHERE journal.customer_id = ? AND deaths >= ?",
         (customer_id, POISON_DEATHS),
