@@ -6,6 +6,7 @@
     │   │   └── IntegrityError       bytes, size or hash do not agree: nothing was kept, worth another try
     │   ├── RejectedError            the storage will never take it under this name: needs a person
     │   │   └── ConflictError        something that we did not write stands at the item's path
+    │   ├── PoisonError              the process died of it, again and again: needs a person
     │   ├── SourceGoneError          the source no longer has it
     │   └── SourceChangedError       the source gives other bytes than it declared
     ├── DestinationError             scope destination: the whole lane is concerned, no item is charged
@@ -40,6 +41,7 @@ __all__ = [
     "IntegrityError",
     "ItemError",
     "MisconfiguredError",
+    "PoisonError",
     "ProcessError",
     "QuotaFullError",
     "ReconnectNeededError",
@@ -113,6 +115,10 @@ class RejectedError(ItemError):
 
 class ConflictError(RejectedError):
     """Something that we did not write stands at the item's path; it is never overwritten."""
+
+
+class PoisonError(ItemError):
+    """The process died several times while this item was being uploaded; it is not tried again by itself."""
 
 
 class SourceGoneError(ItemError):

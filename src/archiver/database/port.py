@@ -29,6 +29,7 @@ from archiver.model import (
 
 __all__ = [
     "POISON_DEATHS",
+    "POISON_DETAIL",
     "Birth",
     "Births",
     "Database",
@@ -286,8 +287,9 @@ class Database(Protocol):
                 it tells that, and this is not used.
 
         Returns:
-            Whether the one that served *everything* before died without leaving: every lane must start careful. Its journal has been
-            counted (see `take`). Where customers have owners, `take` tells it for each customer, and this is False.
+            Whether the one that served *everything* before died without leaving, or suspects of an older death are left: every lane must
+            start careful. The journal of the dead has been counted (see `take`). Where customers have owners, `take` tells it for each
+            customer, and this is False.
         """
         ...
 
@@ -296,15 +298,20 @@ class Database(Protocol):
         ...
 
     async def journal(self, starts: Sequence[Start]) -> None:
-        """Writes down, before they begin, which uploads begin; what stands there already keeps its count of deaths."""
+        """Writes down, before they begin, which uploads run from now on; what stands there already keeps its count of deaths."""
         ...
 
     async def suspects(self, customer_ids: Collection[int]) -> Mapping[int, int]:
-        """Deliveries that stood in the journal when a worker died, of these customers: id → how many deaths, at least 1."""
+        """Deliveries of these customers that ran, by the journal, when a worker died: id → how many deaths, at least 1."""
         ...
 
-    async def clear_journal(self, delivery_ids: Collection[int]) -> None:
-        """These uploads have ended, one way or the other, and nobody died of them."""
+    async def clear_journal(self, ended: Collection[int], given_back: Collection[int] = ()) -> None:
+        """These uploads run no more, and nobody died of them.
+
+        Args:
+            ended: They have an outcome; nothing of them stays.
+            given_back: They were not tried to the end (a 429, a drain): who has died of one before still knows it.
+        """
         ...
 
     # -- customers and connections --------------------------------------------------------------------------------------------------
@@ -430,8 +437,8 @@ class Membership(Protocol):
 
     All times are the database's clock, so that no machine's own clock matters.
 
-    The journal of a customer whose owner died is counted when it is taken: each delivery in it is one death further, and one that has
-    come to `POISON_DEATHS` is rejected with the reason ``PoisonError``.
+    The journal of a customer whose owner died is counted when it is taken: each delivery that ran is one death further and runs no more,
+    and one that has come to `POISON_DEATHS` is rejected with the reason ``PoisonError``.
     """
 
     async def beat(self, worker: Worker, *, ttl: Millis) -> bool:
@@ -472,4 +479,7 @@ class Membership(Protocol):
 
 
 POISON_DEATHS = 3
-"""A delivery that stood in the journal at so many deaths is the cause of them."""
+"""A delivery that ran at so many deaths is the cause of them."""
+
+POISON_DETAIL = f"the process died {POISON_DEATHS} times while this was being uploaded; `archiver retry` tries it again"
+"""What a person reads of such a delivery."""

@@ -206,4 +206,6 @@ journal = sa.Table(
     sa.Column("delivery_id", _Id, sa.ForeignKey("deliveries.id"), primary_key=True, autoincrement=False),
     sa.Column("customer_id", _Id, sa.ForeignKey("customers.id"), nullable=False, index=True),
     sa.Column("deaths", sa.Integer, nullable=False),
+    # Whether its upload has begun and not ended: only those can have been the cause of a death.
+    sa.Column("running", sa.Boolean, nullable=False),
 )

@@ -11,6 +11,9 @@ class TestSqlite(DatabaseConformance):
 ```
 
 Runs under pytest with pytest-asyncio in its automatic mode; needs nothing else. Only tests import this module.
+
+Besides: `membership.MembershipConformance` for databases that many workers may serve, `journal.JournalConformance` for those that one
+process serves alone.
 """
 
 from __future__ import annotations

@@ -282,6 +282,30 @@ class MembershipConformance:
         assert await numbers(database, lot.lanes[0]) == {"waiting": 2, "archived": 0, "rejected": 0, "gone": 0}
         assert await database.retry(ids=[poison.id], now=NOW) == 1
 
+    async def test_only_what_runs_is_charged_with_a_death(self, database: MemberDatabase) -> None:
+        """A suspect that waits, or was given back by itself or with its customer, has not killed this worker."""
+        (klm,) = await _worlds(database, "klm")
+        customers = [klm.customer.id]
+        tried, back = await due(database, klm.lanes[0])
+        starts = [Start(delivery.id, klm.customer.id) for delivery in (tried, back)]
+        for _ in range(2):  # the first death is one with both, the second with only one of them
+            dying = await _alive(database)
+            await database.take(dying, limit=1)
+            await database.journal(starts)
+            if await database.suspects(customers):
+                await database.clear_journal([], [back.id])
+            await database.beat(dying, ttl=0)
+        leaving = await _alive(database)
+        await database.take(leaving, limit=1)
+        assert await database.suspects(customers) == {tried.id: 2, back.id: 1}
+        await database.journal(starts)
+        await database.give_back(leaving, customers)
+        await database.take(leaving, limit=1)
+        await database.journal(starts)
+        await database.leave(leaving)
+        await database.take(await _alive(database), limit=1)
+        assert await database.suspects(customers) == {tried.id: 2, back.id: 1}
+
     # -- races ----------------------------------------------------------------------------------------------------------------------
 
     async def test_takers_at_the_same_moment_never_take_the_same(self, database: MemberDatabase, another: Another) -> None:

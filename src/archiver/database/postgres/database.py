@@ -129,10 +129,10 @@ class PostgresDatabase:
         """What stood in the journal when a worker died: id → how many deaths."""
         return await self._reader.run(journal.suspects, customer_ids) if customer_ids else {}
 
-    async def clear_journal(self, delivery_ids: Collection[int]) -> None:
-        """These uploads have ended."""
-        if delivery_ids:
-            await self._writer.run(journal.clear, delivery_ids)
+    async def clear_journal(self, ended: Collection[int], given_back: Collection[int] = ()) -> None:
+        """These uploads run no more, and nobody died of them."""
+        if ended or given_back:
+            await self._writer.run(journal.clear, ended, given_back)
 
     # -- customers and connections --------------------------------------------------------------------------------------------------
 

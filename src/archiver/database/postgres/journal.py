@@ -6,18 +6,22 @@ from collections.abc import Collection, Mapping, Sequence
 
 import psycopg
 
-from archiver.database.port import POISON_DEATHS, Start
+from archiver.database.port import POISON_DEATHS, POISON_DETAIL, Start
 from archiver.database.postgres.arrays import numbers
-from archiver.database.postgres.handle import Raw
+from archiver.database.postgres.handle import Raw, at_once
 
 __all__ = ["clear", "count_deaths", "suspects", "write"]
 
 _WRITE = """
-INSERT INTO journal (delivery_id, customer_id, deaths) SELECT given.*, 0 FROM unnest(%s::bigint[], %s::bigint[]) AS given
-ON CONFLICT (delivery_id) DO NOTHING
+INSERT INTO journal (delivery_id, customer_id, deaths, running) SELECT given.*, 0, true FROM unnest(%s::bigint[], %s::bigint[]) AS given
+ON CONFLICT (delivery_id) DO UPDATE SET running = true
 """
-_COUNT = "UPDATE journal SET deaths = deaths + 1 WHERE customer_id = ANY(%s::bigint[]) RETURNING delivery_id, deaths"
+_COUNT = """
+UPDATE journal SET deaths = deaths + 1, running = false WHERE customer_id = ANY(%s::bigint[]) AND running RETURNING delivery_id, deaths
+"""
 _CLEAR = "DELETE FROM journal WHERE delivery_id = ANY(%s::bigint[])"
+_CLEAR_INNOCENT = "DELETE FROM journal WHERE delivery_id = ANY(%s::bigint[]) AND deaths = 0"
+_REST = "UPDATE journal SET running = false WHERE delivery_id = ANY(%s::bigint[])"
 _LOCK = """
 SELECT FROM lane_counters WHERE lane = ANY(ARRAY(SELECT lane FROM deliveries WHERE id = ANY(%s::bigint[]))) ORDER BY lane
 FOR NO KEY UPDATE
@@ -38,23 +42,26 @@ def write(raw: Raw, starts: Sequence[Start]) -> None:
 
 
 def suspects(raw: Raw, customer_ids: Collection[int]) -> Mapping[int, int]:
-    """What stood in the journal when a worker died: id → how many deaths."""
+    """What ran when a worker died: id → how many deaths."""
     query = "SELECT delivery_id, deaths FROM journal WHERE customer_id = ANY(%s::bigint[]) AND deaths > 0"
     return dict(raw.execute(query, (numbers(customer_ids),)).fetchall())
 
 
-def clear(raw: Raw, delivery_ids: Collection[int]) -> None:
-    """Forgets what has ended."""
-    raw.execute(_CLEAR, (numbers(delivery_ids),))
+def clear(raw: Raw, ended: Collection[int], given_back: Collection[int]) -> None:
+    """Forgets what has ended; of what was given back it keeps who died of it."""
+    with at_once(raw):
+        raw.execute(_CLEAR, (numbers(ended),))
+        if given_back:
+            raw.execute(_CLEAR_INNOCENT, (numbers(given_back),))
+            raw.execute(_REST, (numbers(given_back),))
 
 
 def count_deaths(raw: Raw, pipeline: psycopg.Pipeline, customer_ids: Collection[int]) -> None:
-    """One death more for all that stands in these customers' journals; what has had enough is rejected. In the caller's transaction."""
+    """One death more for all that runs by these customers' journals; what has had enough is rejected. In the caller's transaction."""
     counted = raw.execute(_COUNT, (numbers(customer_ids),))
     pipeline.sync()
     poison = numbers(delivery_id for delivery_id, deaths in counted if deaths >= POISON_DEATHS)
     if poison != "{}":
         raw.execute(_LOCK, (poison,))
-        detail = f"Archiver died {POISON_DEATHS} times while it was uploading this; `archiver retry` tries it again"
-        raw.execute(_REJECT, {"ids": poison, "detail": detail})
+        raw.execute(_REJECT, {"ids": poison, "detail": POISON_DETAIL})
         raw.execute(_CLEAR, (poison,))

@@ -61,7 +61,9 @@ _FREE = "UPDATE customers SET owner = '' WHERE owner = %(me)s AND id = ANY(%(ids
 _FREE_ALL = "UPDATE customers SET owner = '' WHERE owner = %(me)s"
 
 # Who lets go of a customer has ended its uploads: nobody died of what began. What stood there at a death stays suspect.
-_FORGET = "DELETE FROM journal WHERE deaths = 0 AND customer_id = ANY(ARRAY(SELECT id FROM customers WHERE owner = %(me)s)) AND {which}"
+_MINE = "customer_id = ANY(ARRAY(SELECT id FROM customers WHERE owner = %(me)s)) AND {which}"
+_FORGET = f"DELETE FROM journal WHERE deaths = 0 AND {_MINE}"  # noqa: S608  made of constants
+_REST = f"UPDATE journal SET running = false WHERE running AND {_MINE}"  # noqa: S608  made of constants
 
 _SHARE = f"""
 SELECT ceil((SELECT count(*) FROM customers WHERE state = 'active' AND has_source)::numeric
@@ -78,6 +80,7 @@ def leave(raw: Raw, worker: Worker) -> None:
     """Frees the worker's customers and forgets it."""
     with at_once(raw):
         raw.execute(_FORGET.format(which="true"), {"me": worker.id})
+        raw.execute(_REST.format(which="true"), {"me": worker.id})
         raw.execute(_FREE_ALL, {"me": worker.id})
         raw.execute("DELETE FROM workers WHERE id = %s", (worker.id,))
 
@@ -105,6 +108,7 @@ def give_back(raw: Raw, worker: Worker, customer_ids: Collection[int]) -> None:
     ids = {"me": worker.id, "ids": numbers(customer_ids)}
     with at_once(raw):
         raw.execute(_FORGET.format(which="customer_id = ANY(%(ids)s::bigint[])"), ids)
+        raw.execute(_REST.format(which="customer_id = ANY(%(ids)s::bigint[])"), ids)
         raw.execute(_FREE, ids)
 
 

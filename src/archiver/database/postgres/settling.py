@@ -1,8 +1,8 @@
 """Settling: new states, receipts and counters of many deliveries in one transaction, fenced by their customers' epochs.
 
 Two statements. The first locks the counters by lane, as everybody does who writes several lanes' counters, so that no two transactions
-wait for each other. The second does everything: each of its parts is told by the one before what was written. The deliveries are named by
-their ids only, never joined with a table: whatever the planner supposes, it looks each up by its primary key.
+wait for each other. The second does everything: each of its parts is told by the one before what was written. Deliveries are named by their
+ids and joined with nothing but the batch itself: whatever the planner supposes, it looks each up by its primary key.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ WITH owned AS MATERIALIZED (
                           detail = given.detail, session = nullif(given.session, '')
     FROM unnest(%(others)s::bigint[], %(state)s::text[], %(ready_at)s::bigint[], %(attempt)s::int[], %(reason)s::text[],
                 %(detail)s::text[], %(session)s::text[]) AS given (id, state, ready_at, attempt, reason, detail, session)
-    WHERE deliveries.id = given.id AND deliveries.id = ANY(%(others)s::bigint[]) AND deliveries.state = 'waiting'
+    WHERE deliveries.id = given.id AND deliveries.state = 'waiting'
       AND deliveries.customer_id + 0 = ANY(ARRAY(SELECT id FROM owned))
     RETURNING deliveries.id
 ), written AS MATERIALIZED (
@@ -82,7 +82,7 @@ WHERE (customers.id, customers.epoch) IN (SELECT * FROM unnest(%(owners)s::bigin
 
 SESSIONS = """
 UPDATE deliveries SET session = given.session FROM unnest(%(id)s::bigint[], %(session)s::text[]) AS given (id, session)
-WHERE deliveries.id = given.id AND deliveries.id = ANY(%(id)s::bigint[]) AND deliveries.state = 'waiting'
+WHERE deliveries.id = given.id AND deliveries.state = 'waiting'
 """
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from archiver.database.engine import customers, looking
 from archiver.database.engine.migrating import migrate
-from archiver.database.port import Birth, Births, DeliveryRow, LaneCounters, LaneRecord, Owner, Settled, Want
-from archiver.database.sqlite import opening, settling
+from archiver.database.port import Birth, Births, DeliveryRow, LaneCounters, LaneRecord, Owner, Settled, Start, Want, Worker
+from archiver.database.sqlite import opening, owning, settling
 from archiver.database.sqlite.births import BirthRows, add_births
 from archiver.database.sqlite.handle import Handle
 from archiver.database.sqlite.lock import ServeLock
@@ -73,6 +73,31 @@ class SqliteDatabase:
     async def owner(self) -> Owner | None:
         """The process that serves the database now; None if none does."""
         return self._lock.owner()
+
+    # -- owning ---------------------------------------------------------------------------------------------------------------------
+
+    async def enter(self, worker: Worker, *, ttl: Millis) -> bool:  # noqa: ARG002  the lock tells who is alive, no time does
+        """Notes that this worker serves; whether every lane must start careful."""
+        return await self._writer.transact(owning.enter, worker, self._now())
+
+    async def leave(self, worker: Worker) -> None:
+        """The worker ends by itself."""
+        await self._writer.transact(owning.leave, worker)
+
+    async def journal(self, starts: Sequence[Start]) -> None:
+        """Writes down which uploads run from now on."""
+        if starts:
+            await self._writer.run(owning.write_journal, starts)
+
+    async def suspects(self, customer_ids: Collection[int]) -> Mapping[int, int]:
+        """What ran when a process died: id → how many deaths."""
+        # Read where it is written: a line that has just been written must not be missed.
+        return await self._writer.run(owning.suspects, customer_ids) if customer_ids else {}
+
+    async def clear_journal(self, ended: Collection[int], given_back: Collection[int] = ()) -> None:
+        """These uploads run no more, and nobody died of them."""
+        if ended or given_back:
+            await self._writer.transact(owning.clear_journal, ended, given_back)
 
     # -- customers and connections --------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from archiver.database.conformance import DatabaseConformance
+from archiver.database.conformance.journal import JournalConformance
 from archiver.database.conformance.world import NOW, archived, due, world
 from archiver.database.port import Database
 from archiver.database.sqlite import SqliteDatabase
@@ -77,6 +78,18 @@ def end(process: subprocess.Popen[str]) -> list[str]:
 
 class TestConformance(DatabaseConformance):
     """The kit; the fixture is the one of this folder."""
+
+    @pytest.fixture
+    async def database(self, path: Path) -> AsyncIterator[Database]:
+        """An open, empty database."""
+        opened = SqliteDatabase(path)
+        await opened.open()
+        yield opened
+        await opened.close()
+
+
+class TestJournal(JournalConformance):
+    """The kit of what one process serves alone."""
 
     @pytest.fixture
     async def database(self, path: Path) -> AsyncIterator[Database]:

@@ -36,6 +36,7 @@ def upgrade() -> None:
         sa.Column("delivery_id", _ID, sa.ForeignKey("deliveries.id"), primary_key=True, autoincrement=False),
         sa.Column("customer_id", _ID, sa.ForeignKey("customers.id"), nullable=False),
         sa.Column("deaths", sa.Integer, nullable=False),
+        sa.Column("running", sa.Boolean, nullable=False),
     )
     op.create_index("journal_customer_id", "journal", ["customer_id"])
     if op.get_bind().dialect.name == "postgresql":
