@@ -8,6 +8,7 @@
     │   │   └── ConflictError        something that we did not write stands at the item's path
     │   ├── PoisonError              the process died of it, again and again: needs a person
     │   ├── SourceGoneError          the source no longer has it
+    │   ├── SourceThrottledError     the source cannot give it yet: it waits for its turn there, no try is charged
     │   └── SourceChangedError       the source gives other bytes than it declared
     ├── DestinationError             scope destination: the whole lane is concerned, no item is charged
     │   ├── ThrottledError           a 429, with the moment at which it ends
@@ -50,6 +51,7 @@ __all__ = [
     "Scope",
     "SourceChangedError",
     "SourceGoneError",
+    "SourceThrottledError",
     "ThrottleKind",
     "ThrottledError",
     "TransientError",
@@ -125,6 +127,20 @@ class SourceGoneError(ItemError):
     """The source no longer has the item. Believed only at the third look."""
 
     retryable = True
+
+
+class SourceThrottledError(ItemError):
+    """The source cannot give the item yet: for its rate, or since it is not ready. The item waits for its turn; no try is charged.
+
+    Args:
+        retry_after: Seconds until the item's turn.
+    """
+
+    retryable = True
+
+    def __init__(self, message: str, *, retry_after: float, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
 
 
 class SourceChangedError(ItemError):

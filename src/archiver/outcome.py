@@ -24,6 +24,7 @@ from archiver.errors import (
     QuotaFullError,
     ReconnectNeededError,
     SourceGoneError,
+    SourceThrottledError,
     ThrottledError,
     ThrottleKind,
     UnavailableError,
@@ -57,12 +58,14 @@ class Deferred(msgspec.Struct, frozen=True, kw_only=True):
         detail: What happened, for a person.
         charged: Whether it counts as one of the item's tries.
         session: Where a chunked upload stands; None forgets the one that was saved.
+        retry_after: Seconds until its turn, if somebody knows it; None leaves it to the schedule of tries.
     """
 
     reason: str
     detail: str = ""
     charged: bool = True
     session: Session | None = None
+    retry_after: float | None = None
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,6 +143,8 @@ def outcome_of(error: ArchiverError, *, session: Session | None = None) -> Outco
             return Parked(state=ConnectionState.MISCONFIGURED, reason=error.message)
         case UnavailableError():
             return Unavailable(reason=error.message, session=session)
+        case SourceThrottledError(retry_after=wait):
+            return Deferred(reason=type(error).__name__, detail=error.message, charged=False, session=session, retry_after=wait)
         case SourceGoneError() | IntegrityError():
             return Deferred(reason=type(error).__name__, detail=error.message)
         case ItemError() if error.retryable:

@@ -354,6 +354,14 @@ class Database(Protocol):
         """Remembers what the pacer learnt, so that a restart begins near the known rate and obeys a Retry-After."""
         ...
 
+    async def replace_secret(self, connection_id: int, name: str, *, old: bytes, new: bytes) -> bool:
+        """Keeps another sealed secret in the place of ``old``.
+
+        Returns:
+            False if what is kept is no longer ``old``: somebody else replaced it, and nothing was written.
+        """
+        ...
+
     # -- birth ----------------------------------------------------------------------------------------------------------------------
 
     async def add_births(self, source: Connection, births: Sequence[Birth], *, now: Millis, cursor: str | None) -> Births:

@@ -150,6 +150,13 @@ class Settlement:
 
     def _defer(self, lane: Lane, delivery: Delivery, outcome: Deferred) -> None:
         attempt = delivery.attempt + outcome.charged
+        if outcome.retry_after is not None:  # it only waits for its turn: nothing failed, so nobody is told
+            due = self._now() + int(outcome.retry_after * 1000)
+            why, session = outcome.reason, outcome.session
+            self._settle(
+                lane, delivery, DeliveryState.WAITING, ready_at=due, attempt=attempt, reason=why, detail=outcome.detail, session=session
+            )
+            return
         tell = partial(self._fail, lane, delivery, attempt=attempt, reason=outcome.reason)
         looks = outcome.reason in {SourceGoneError.__name__, SourceChangedError.__name__}
         if looks and attempt >= LOOKS:

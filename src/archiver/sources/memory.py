@@ -13,7 +13,7 @@ from typing import Any
 from archiver.adapter import Option
 from archiver.errors import ArchiverError, ConfigError, SourceGoneError
 from archiver.model import Discovery, Item, Kind
-from archiver.sources.port import Page, Source
+from archiver.sources.port import ALONE, Context, Page, Source
 
 __all__ = ["ADAPTER", "GeneratedSource", "MemoryAdapter", "MemorySource", "generated_bytes"]
 
@@ -191,8 +191,9 @@ class MemoryAdapter:
         Option(name="kind", help=f"What each is: {', '.join(Kind)}.", default=Kind.SMS.value),
     )
 
-    def open(self, options: dict[str, Any]) -> Source:
+    def open(self, options: dict[str, Any], context: Context = ALONE) -> Source:
         """Makes the source; see `archiver.sources.port.SourceAdapter.open`."""
+        del context
         items, size, kind = options["items"], options["size"], options["kind"]
         if items < 0 or size < 0:
             raise ConfigError("memory: 'items' and 'size' cannot be negative")

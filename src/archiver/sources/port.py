@@ -5,16 +5,55 @@ In: a connection's options. Out: `Discovery` values for the collector, bytes for
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from typing import Any, Protocol
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from typing import Any, Final, Protocol
 
+import aiohttp
 import msgspec
 
 from archiver.adapter import Option
 from archiver.errors import ArchiverError
 from archiver.model import Discovery, Item
+from genstage.clock import Clock, SystemClock
 
-__all__ = ["Page", "Source", "SourceAdapter"]
+__all__ = ["ALONE", "Context", "Page", "Secrets", "Source", "SourceAdapter"]
+
+
+class Secrets(Protocol):
+    """Where the secret options of one connection are kept, for providers that replace them as they are used."""
+
+    async def read(self) -> Mapping[str, str]:
+        """The secret options as they are kept now; another process may have replaced one."""
+        ...
+
+    async def replace(self, name: str, old: str, new: str) -> bool:
+        """Keeps another text in the place of the old one. Only when it has returned True may the new one be used.
+
+        Returns:
+            False if the old one was replaced already, by somebody who was faster; nothing was written then.
+
+        Raises:
+            DatabaseUnavailableError: It cannot be kept now.
+        """
+        ...
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """What a source is given to work with.
+
+    Attributes:
+        clock: Time.
+        http: The process's one HTTP session; None only for adapters that make no requests.
+        secrets: Where secrets that the provider replaces are kept; None keeps them in memory only.
+    """
+
+    clock: Clock = SystemClock()
+    http: aiohttp.ClientSession | None = None
+    secrets: Secrets | None = None
+
+
+ALONE: Final = Context()
+"""For sources that need nobody: the machine's clock, no HTTP, nothing that is kept."""
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +88,8 @@ class Source(Protocol):
     async def read_many(self, items: Sequence[Item]) -> Sequence[bytes | ArchiverError]:
         """The whole bytes of small items, in the same order, an error in the place of each that failed.
 
-        Errors: `SourceGoneError` (it is no longer there), `TransientError`, `UnavailableError`.
+        Errors: `SourceGoneError` (it is no longer there), `SourceThrottledError` (its turn comes later), `TransientError`,
+        `UnavailableError`.
         A size that differs from the declared one is the caller's to notice.
         """
         ...
@@ -70,7 +110,7 @@ class SourceAdapter(Protocol):
     summary: str
     options: tuple[Option, ...]
 
-    def open(self, options: dict[str, Any]) -> Source:
+    def open(self, options: dict[str, Any], context: Context = ALONE) -> Source:
         """Makes the source from checked options (see `archiver.adapter.check_options`). Does no input or output.
 
         Raises:

@@ -53,6 +53,17 @@ class CustomersConformance:
         assert "sealed" not in f"{found!r} {found}"
         assert list(await database.connections(role=Role.SOURCE)) == []
 
+    async def test_a_secret_is_replaced_by_whoever_knows_the_old_one(self, database: Database) -> None:
+        """Once: the second one is told that it was too late, and other secrets stay as they are."""
+        customer = await database.add_customer("klm", path_template="x")
+        secrets = {"token": b"\x00one", "key": b"\xff"}
+        added = await database.add_connection(customer.id, Role.SOURCE, "memory", {}, secrets)
+        assert await database.replace_secret(added.id, "token", old=b"\x00one", new=b"two\x00")
+        assert not await database.replace_secret(added.id, "token", old=b"\x00one", new=b"three")
+        assert not await database.replace_secret(99, "token", old=b"two\x00", new=b"three")
+        (found,) = await database.connections(customer_id=customer.id)
+        assert dict(found.secrets) == {"token": b"two\x00", "key": b"\xff"}
+
     async def test_a_connection_needs_a_customer(self, database: Database) -> None:
         """A customer that does not exist is refused."""
         with pytest.raises(ConfigError):

@@ -22,6 +22,7 @@ __all__ = [
     "cursor",
     "find_connections",
     "lane_records",
+    "replace_secret",
     "save_pace",
     "set_connection_state",
     "set_customer_state",
@@ -123,6 +124,18 @@ def set_connection_state(core: sa.Connection, connection_id: int, state: Connect
 def save_pace(core: sa.Connection, connection_id: int, throttled_until: Millis, pace: bytes) -> None:
     """Remembers what the pacer learnt."""
     core.execute(connections.update().where(connections.c.id == connection_id).values(throttled_until=throttled_until, pace=pace))
+
+
+def replace_secret(core: sa.Connection, connection_id: int, name: str, old: bytes, new: bytes) -> bool:
+    """Keeps another sealed secret in the place of the old one; False if that one is no longer there."""
+    kept = core.execute(sa.select(connections.c.secrets).where(connections.c.id == connection_id)).scalar_one_or_none()
+    secrets = {} if kept is None else dict(_secrets(kept))
+    if secrets.get(name) != old:
+        return False
+    # The whole of it is compared again: another transaction may have come in between.
+    mine = sa.and_(connections.c.id == connection_id, connections.c.secrets == kept)
+    changed = core.execute(connections.update().where(mine).values(secrets=msgspec.msgpack.encode({**secrets, name: new})))
+    return changed.rowcount > 0
 
 
 def cursor(core: sa.Connection, source_id: int) -> str:

@@ -8,7 +8,20 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from archiver.database.engine import customers, looking
-from archiver.database.port import Birth, Births, DeliveryRow, LaneCounters, LaneRecord, Owner, Settled, Start, Taken, Want, Worker
+from archiver.database.port import (
+    Birth,
+    Births,
+    DeliveryRow,
+    LaneCounters,
+    LaneRecord,
+    Owner,
+    Settled,
+    Start,
+    Taken,
+    Want,
+    Worker,
+    WorkerRow,
+)
 from archiver.database.postgres import hints, journal, owning, settling
 from archiver.database.postgres.address import Address
 from archiver.database.postgres.births import BirthRows, add_births
@@ -120,6 +133,10 @@ class PostgresDatabase:
         """How many customers the worker should hold at most."""
         return await self._looker.run(owning.share)
 
+    async def workers(self) -> Sequence[WorkerRow]:
+        """Who serves, for people."""
+        return await self._looker.run(owning.workers)
+
     async def journal(self, starts: Sequence[Start]) -> None:
         """Writes down which uploads begin."""
         if starts:
@@ -177,6 +194,10 @@ class PostgresDatabase:
     async def save_pace(self, connection_id: int, *, throttled_until: Millis, pace: bytes) -> None:
         """Remembers what the pacer learnt."""
         await self._writer.core(customers.save_pace, connection_id, throttled_until, pace)
+
+    async def replace_secret(self, connection_id: int, name: str, *, old: bytes, new: bytes) -> bool:
+        """Keeps another sealed secret in the place of the old one; False if that one is no longer there."""
+        return await self._writer.core(customers.replace_secret, connection_id, name, old, new)
 
     # -- birth ----------------------------------------------------------------------------------------------------------------------
 

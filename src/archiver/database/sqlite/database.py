@@ -139,6 +139,10 @@ class SqliteDatabase:
         """Remembers what the pacer learnt."""
         await self._writer.core(customers.save_pace, connection_id, throttled_until, pace)
 
+    async def replace_secret(self, connection_id: int, name: str, *, old: bytes, new: bytes) -> bool:
+        """Keeps another sealed secret in the place of the old one; False if that one is no longer there."""
+        return await self._writer.core(customers.replace_secret, connection_id, name, old, new)
+
     # -- birth ----------------------------------------------------------------------------------------------------------------------
 
     async def add_births(self, source: Connection, births: Sequence[Birth], *, now: Millis, cursor: str | None) -> Births:

@@ -16,7 +16,7 @@ from archiver.sources.folder.scan import Scanner, Steps, take
 from archiver.sources.folder.settings import OPTIONS, FolderSettings, settings_from
 from archiver.sources.folder.sidecar import path_of
 from archiver.sources.folder.watch import Watch, watch_of
-from archiver.sources.port import Page, Source
+from archiver.sources.port import ALONE, Context, Page, Source
 
 __all__ = ["ADAPTER", "FolderAdapter", "FolderSettings", "FolderSource"]
 
@@ -119,8 +119,9 @@ class FolderAdapter:
     summary = "A folder of recordings, SMS and fax, with optional sidecars, watched for what comes."
     options = OPTIONS
 
-    def open(self, options: dict[str, Any]) -> Source:
+    def open(self, options: dict[str, Any], context: Context = ALONE) -> Source:
         """Makes the source; see `archiver.sources.port.SourceAdapter.open`."""
+        del context
         return FolderSource(settings_from(options))
 
 

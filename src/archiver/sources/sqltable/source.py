@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from archiver.errors import ArchiverError, SourceGoneError, UnavailableError
 from archiver.model import Item
 from archiver.sources.files import Files
-from archiver.sources.port import Page, Source
+from archiver.sources.port import ALONE, Context, Page, Source
 from archiver.sources.sqltable.progress import Place, Progress
 from archiver.sources.sqltable.query import Table
 from archiver.sources.sqltable.rows import PATH_MARK, Row, RowReader
@@ -163,8 +163,9 @@ class SqlTableAdapter:
     summary = "A table of call records in a database of yours, of any kind that SQLAlchemy knows; only ever read."
     options = OPTIONS
 
-    def open(self, options: dict[str, Any]) -> Source:
+    def open(self, options: dict[str, Any], context: Context = ALONE) -> Source:
         """Makes the source; see `archiver.sources.port.SourceAdapter.open`."""
+        del context
         return SqlTableSource(settings_from(options))
 
 
