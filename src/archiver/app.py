@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 
 from archiver import registry
 from archiver.adapter import Option, check_options
-from archiver.database.port import Database, DeliveryRow, LaneCounters
-from archiver.database.sqlite import SqliteDatabase
+from archiver.database.port import DeliveryRow, LaneCounters, WorkerRow
 from archiver.destinations.port import Account, Context, Destination, Pace, Unpaced
+from archiver.engines import Engine
 from archiver.errors import ArchiverError, ConfigError, DatabaseUnavailableError
-from archiver.fleet.local import LocalFleet
+from archiver.keeping import GivenSecrets, KeptSecrets, opened
 from archiver.lifecycle import DeliveryState
 from archiver.model import Connection, ConnectionState, Customer, CustomerState, Role
 from archiver.naming import DEFAULT_TEMPLATE, check_template
@@ -26,6 +25,7 @@ from archiver.pipeline.contents import Contents
 from archiver.pipeline.events import Listener, ignore_event
 from archiver.pipeline.share import Budget
 from archiver.settings import Settings
+from archiver.sources.port import Context as SourceContext
 from archiver.sources.port import Source
 from archiver.vault import Vault
 from archiver.views import ConnectionSpec, CustomerAdded, CustomerView, Imported, LaneProgress, Progress
@@ -40,9 +40,10 @@ _LOOK_SECONDS = 10.0  # at a source that a customer is added with
 class Archiver:
     """An open Archiver: ``async with Archiver.open(settings) as archiver``."""
 
-    def __init__(self, settings: Settings, database: Database, http: aiohttp.ClientSession, clock: Clock) -> None:
+    def __init__(self, settings: Settings, engine: Engine, http: aiohttp.ClientSession, clock: Clock) -> None:
         self._settings = settings
-        self._database = database
+        self._engine = engine
+        self._database = engine.database
         self._http = http
         self._clock = clock
         self._vault = Vault(keys=settings.key.reveal(), key_file=settings.key_file)
@@ -65,7 +66,8 @@ class Archiver:
             SchemaError: A newer version wrote the database.
         """
         clock = clock or SystemClock()
-        database = _database(settings, clock)
+        engine = Engine(settings, clock)
+        database = engine.database
         # No total timeout: big files take long. Each adapter limits the time without progress itself.
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=120)
         connector = aiohttp.TCPConnector(limit=0, limit_per_host=0)
@@ -75,7 +77,7 @@ class Archiver:
                     # Before the schema is touched: a second process must not migrate under the first one.
                     await database.serve()
                 await database.open()
-                yield cls(settings, database, http, clock)
+                yield cls(settings, engine, http, clock)
             finally:
                 await database.close()
 
@@ -115,7 +117,7 @@ class Archiver:
             )
         )
         self._began = self._clock.time()
-        fleet = LocalFleet(self._clock)
+        fleet = self._engine.fleet(listener)
         return await fleet.run(self._assembly, stop, drain_seconds=settings.drain_seconds, until_empty=until_empty, beside=beside)
 
     async def progress(self) -> Progress:
@@ -179,7 +181,8 @@ class Archiver:
         accounts: list[Account | None] = []
         for role, spec, values in checked:
             if role is Role.SOURCE:
-                await _try(registry.source(spec.adapter).open(values), look=ping)
+                context = SourceContext(clock=self._clock, http=self._http, secrets=GivenSecrets(values))
+                await _try(registry.source(spec.adapter).open(values, context), look=ping)
                 accounts.append(None)
             else:
                 accounts.append(await self._ping(spec.adapter, values) if ping else None)
@@ -273,6 +276,10 @@ class Archiver:
         """Every lane's numbers."""
         return await self._database.counters()
 
+    async def workers(self) -> Sequence[WorkerRow]:
+        """Who serves a database that many may serve; of any other nobody is known here."""
+        return await self._engine.shared.workers() if self._engine.shared else ()
+
     async def deliveries(
         self, *, customer: str | None = None, state: DeliveryState | None = None, after: int = 0, limit: int = 100
     ) -> Sequence[DeliveryRow]:
@@ -288,7 +295,8 @@ class Archiver:
     # -- opening adapters -----------------------------------------------------------------------------------------------------------
 
     def _open_source(self, connection: Connection) -> Source:
-        return registry.source(connection.adapter).open(self._values(connection))
+        context = SourceContext(clock=self._clock, http=self._http, secrets=KeptSecrets(self._database, self._vault, connection))
+        return registry.source(connection.adapter).open(self._values(connection), context)
 
     def _open_destination(self, connection: Connection, pace: Pace) -> Destination:
         context = Context(pace=pace, clock=self._clock, http=self._http)
@@ -296,11 +304,7 @@ class Archiver:
 
     def _values(self, connection: Connection) -> dict[str, Any]:
         """A connection's options and opened secrets."""
-        opened = {
-            field: self._vault.open(sealed, customer=str(connection.customer_id), adapter=connection.adapter, field=field)
-            for field, sealed in connection.secrets.items()
-        }
-        return {**connection.options, **opened}
+        return {**connection.options, **opened(connection, self._vault)}
 
     async def _check_key(self) -> None:
         """A key that opens nothing is the wrong one: said once and at once, not by every lane.
@@ -343,38 +347,3 @@ def _checked(spec: ConnectionSpec, declared: tuple[Option, ...]) -> dict[str, An
         if option.secret and option.name in spec.options:
             raise ConfigError(f"{spec.adapter}: {option.name} is secret and is not taken as an option", hint=option.help)
     return check_options(spec.adapter, declared, {**spec.options, **spec.secrets})
-
-
-def _database(settings: Settings, clock: Clock) -> Database:
-    """The database that the settings name: a server's address, or the path of a SQLite file, also as ``sqlite:///…``."""
-    address = settings.database
-    if address.startswith(("postgresql://", "postgres://")):
-        _make_home(settings, settings.key_file.parent)
-        return _postgres(address, clock)
-    path = Path(address.removeprefix("sqlite:///"))
-    if "://" in address.removeprefix("sqlite:///"):
-        hint = "Give the path of a file, such as /var/lib/archiver/archiver.db, or postgresql://user@host/name."
-        raise ConfigError("only SQLite and PostgreSQL databases are supported", hint=hint)
-    _make_home(settings, path.parent)
-    return SqliteDatabase(path, clock=clock)
-
-
-def _make_home(settings: Settings, needed: Path) -> None:
-    """Makes our home if it is what is needed; elsewhere a missing directory is more likely a disk that is not mounted."""
-    if needed == settings.home:
-        try:
-            settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            hint = "Name another one with --home or ARCHIVER_HOME."
-            raise ConfigError(f"the home {settings.home} cannot be made: {error.strerror}", hint=hint) from error
-
-
-def _postgres(address: str, clock: Clock) -> Database:
-    try:
-        from archiver.database.postgres import PostgresDatabase  # noqa: PLC0415  its driver need not be installed
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] != "psycopg":
-            raise
-        hint = "Install it: pip install 'call-archiver[postgres]'"
-        raise ConfigError("PostgreSQL's driver is not installed", hint=hint) from error
-    return PostgresDatabase(address, clock)

@@ -101,6 +101,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sweep_seconds: Annotated[
         float, msgspec.Meta(gt=0, description="How often lanes are looked through for work that no hint told of, in seconds.")
     ] = 30.0
+    worker_ttl_seconds: Annotated[
+        float,
+        msgspec.Meta(
+            ge=1,
+            description="Where workers share a PostgreSQL database: one that is not heard of for so long is taken for dead, in seconds.",
+        ),
+    ] = 15.0
     debug: Annotated[bool, _field("Show tracebacks of errors.")] = False
     origins: Mapping[str, Origin] = {}
 

@@ -47,7 +47,7 @@ class Machine:
     async def status(self, customer: str) -> dict[str, Any]:
         """A customer's row of ``archiver status --json``."""
         document = json.loads(await self.archiver("status", "--json"))
-        return next(row for row in document if row["customer"] == customer)
+        return next(row for row in document["lanes"] if row["customer"] == customer)
 
     async def until_archived(self, customer: str, count: int, seconds: float = 30.0) -> None:
         """Looks at the database, as any second process may, until so many are archived."""

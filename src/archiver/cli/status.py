@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from archiver.app import Archiver, LaneProgress
 from archiver.cli.options import Options, settings_of
 from archiver.cli.output import Output, ago, bytes_text, clock_time
-from archiver.database.port import LaneCounters
+from archiver.database.port import LaneCounters, WorkerRow
 
 __all__ = ["status", "tell_parked"]
 
@@ -18,6 +18,8 @@ _NUMBERS = frozenset({"waiting", "archived", "rejected", "gone", "size", "oldest
 async def status(*, options: Options | None = None) -> None:
     """Show how far each customer's destinations are; works while `archiver run` runs elsewhere.
 
+    Where many workers share a database it shows them too, with how many customers each serves.
+
     ```
     archiver status
     archiver status --json
@@ -26,6 +28,7 @@ async def status(*, options: Options | None = None) -> None:
     out = Output(options)
     async with Archiver.open(settings_of(options)) as archiver:
         lanes = await archiver.status()
+        workers = await archiver.workers()
     if not lanes:
         out.say("There is nothing to show yet. Add a customer: archiver customers add NAME --from folder:PATH --to folder:PATH")
     else:
@@ -35,7 +38,11 @@ async def status(*, options: Options | None = None) -> None:
         if rejected:
             out.say(f"{rejected:,} need a person. Why: archiver deliveries --state rejected. Try them again: archiver retry --all")
         tell_parked(out, lanes)
-    out.result(lanes)
+    if workers:
+        out.table(
+            ["worker", "on", "process", "since", "alive", "customers"], [_worker(row) for row in workers], right=frozenset({"customers"})
+        )
+    out.result({"lanes": lanes, "workers": workers})
 
 
 def tell_parked(out: Output, lanes: Sequence[LaneCounters | LaneProgress]) -> None:
@@ -43,6 +50,13 @@ def tell_parked(out: Output, lanes: Sequence[LaneCounters | LaneProgress]) -> No
     for lane in lanes:
         if lane.state != "active":
             out.say(f"{lane.customer}'s {lane.adapter} needs a person. When it is mended: archiver customers resume {lane.customer}")
+
+
+def _worker(row: WorkerRow) -> tuple[object, ...]:
+    now = time.time()
+    # By the database's own clock; this machine's may go otherwise.
+    alive = f"until {clock_time(row.alive_until)}" if row.alive else "not heard of"
+    return row.worker.id[:8], row.worker.host, row.worker.pid, ago(row.entered_at, now=now), alive, row.customers
 
 
 def _cells(lane: LaneCounters) -> tuple[object, ...]:

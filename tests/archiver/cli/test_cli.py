@@ -108,7 +108,7 @@ def test_a_customer_from_folder_to_folder(archiver: Any, tmp_path: Path) -> None
     code, ended, _ = archiver("run", "--until-empty")
     assert (code, ended["archived"], ended["waiting"], ended["drained"]) == (0, 3, 0, True)
     assert archiver("run", "--until-empty")[1]["archived"] == 0
-    (lane,) = archiver("status")[1]
+    (lane,) = archiver("status")[1]["lanes"]
     assert (lane["customer"], lane["archived"], lane["archived_bytes"]) == ("acme", 3, 300)
     stored = sorted(path.read_bytes() for path in target.rglob("*.wav"))
     assert stored == [bytes([number]) * 100 for number in range(3)]
@@ -119,7 +119,7 @@ def test_pause_and_resume(archiver: Any, tmp_path: Path) -> None:
     archiver("customers", "add", "acme", "--from", "memory:5", "--to", f"folder:{tmp_path / 'out'}")
     assert archiver("customers", "pause", "acme")[1]["state"] == "paused"
     assert [one["state"] for one in archiver("customers", "list")[1]] == ["paused"]
-    assert [lane["paused"] for lane in archiver("status")[1]] == [True]
+    assert [lane["paused"] for lane in archiver("status")[1]["lanes"]] == [True]
     assert "paused" in archiver("status")[2]
     assert archiver("run", "--until-empty")[1]["archived"] == 0
     assert archiver("customers", "resume", "acme")[1]["state"] == "active"
