@@ -55,7 +55,10 @@ class PostgresDatabase:
     def __init__(self, address: str, clock: Clock | None = None) -> None:
         self._address = Address(address)
         self._clock = clock or SystemClock()
-        self._writer, self._reader, self._looker = self._handles = [Handle(self._address, name) for name in ("writer", "reader", "looker")]
+        self._writer = Handle(self._address, "writer", hot=True)
+        self._reader = Handle(self._address, "reader", hot=True)
+        self._looker = Handle(self._address, "looker", hot=False)
+        self._handles = (self._writer, self._reader, self._looker)
         self._sender = random.token_hex(4)
         self._listener = hints.Listener(self._address, self._sender, self._handles)
         self._worker: Worker | None = None

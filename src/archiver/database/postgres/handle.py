@@ -32,6 +32,10 @@ _TRIES = 5  # of a transaction that was taken back for another's sake
 # waiting for its locks, and a lock that is held for ten seconds is held by somebody who is stuck.
 _SESSION = "SET jit = off; SET idle_in_transaction_session_timeout = '15s'; SET lock_timeout = '10s'"
 
+# The hot statements find everything by its key, so one plan is right for any number of rows; a new one for each batch costs more than it
+# gains, and one that is made for a thousand rows reads whole tables.
+_HOT = "; SET plan_cache_mode = force_generic_plan"
+
 
 @contextlib.contextmanager
 def at_once(raw: Raw) -> Iterator[psycopg.Pipeline]:
@@ -49,13 +53,15 @@ class Handle:
     Args:
         address: Where to connect.
         name: For the thread's name.
+        hot: Whether its statements are always the same few.
 
     Attributes:
         busy_since: When the call began that runs now, by the monotonic clock; None if none does.
     """
 
-    def __init__(self, address: Address, name: str) -> None:
+    def __init__(self, address: Address, name: str, *, hot: bool) -> None:
         self._address = address
+        self._session = _SESSION + (_HOT if hot else "")
         self._thread = WorkThread(f"archiver-database-{name}")
         self._raw: Raw | None = None
         self._core: sa.Connection | None = None
@@ -128,7 +134,7 @@ class Handle:
                 self._raw = self._address.connect()
             except psycopg.OperationalError as error:
                 raise refused(error) from None
-            self._raw.execute(_SESSION)
+            self._raw.execute(self._session)
         return self._raw
 
     def _dressed(self, raw: Raw) -> sa.Connection:

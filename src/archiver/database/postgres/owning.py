@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from archiver.database.port import Owner, Taken, Worker
+from archiver.database.port import Owner, Taken, Worker, WorkerRow
 from archiver.database.postgres.arrays import numbers
 from archiver.database.postgres.handle import Raw, at_once
 from archiver.database.postgres.journal import count_deaths
 from archiver.model import Millis
 
-__all__ = ["BURY", "TAKE", "beat", "enter", "give_back", "leave", "owned", "serving", "share", "take"]
+__all__ = ["BURY", "TAKE", "beat", "enter", "give_back", "leave", "owned", "serving", "share", "take", "workers"]
 
 _NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
@@ -71,6 +71,12 @@ SELECT ceil((SELECT count(*) FROM customers WHERE state = 'active' AND has_sourc
 """  # noqa: S608  made of constants
 
 
+_WORKERS = f"""
+SELECT id, host, pid, entered_at, alive_until, alive_until > {_NOW}, (SELECT count(*) FROM customers WHERE owner = workers.id)
+FROM workers ORDER BY entered_at, id
+"""  # noqa: S608  made of constants
+
+
 def enter(raw: Raw, worker: Worker, ttl: Millis) -> None:
     """Notes that a worker serves; one that was thought dead lives again, with what nobody has taken from it in the meantime."""
     raw.execute(_ENTER, {"id": worker.id, "host": worker.host, "pid": worker.pid, "ttl": ttl})
@@ -121,6 +127,15 @@ def share(raw: Raw) -> int:
     """How many customers a worker should hold at most."""
     (most,) = raw.execute(_SHARE).fetchone() or (0,)
     return int(most)
+
+
+def workers(raw: Raw) -> list[WorkerRow]:
+    """Every worker that has not left, with how many customers it owns; the longest-serving first."""
+    rows = raw.execute(_WORKERS).fetchall()
+    return [
+        WorkerRow(worker=Worker(id=name, host=host, pid=pid), entered_at=entered_at, alive_until=until, alive=alive, customers=customers)
+        for name, host, pid, entered_at, until, alive, customers in rows
+    ]
 
 
 def serving(raw: Raw) -> Owner | None:

@@ -22,15 +22,16 @@ __all__ = ["LOCK", "SESSIONS", "SETTLE", "Settling", "save_sessions", "session_v
 
 LOCK = "SELECT FROM lane_counters WHERE lane = ANY(%(lanes)s::bigint[]) ORDER BY lane FOR NO KEY UPDATE"
 
-# ``owned`` keeps `take` away until the end of the transaction: what is written is written by the owner. ``+ 0`` keeps the planner from
-# looking for deliveries by their customer.
+# ``owned`` keeps `take` away until the end of the transaction: what is written is written by the owner. ``IS TRUE`` keeps the planner from
+# making a join of a question: it is answered from a hash table, whatever it supposes of the number of rows.
 SETTLE = """
 WITH owned AS MATERIALIZED (
-    SELECT customers.id FROM unnest(%(owners)s::bigint[], %(epochs)s::bigint[]) AS mine (id, epoch)
-    JOIN customers ON customers.id = mine.id AND customers.epoch = mine.epoch FOR SHARE OF customers
+    SELECT id FROM customers
+    WHERE id = ANY(%(owners)s::bigint[]) AND ((id, epoch) IN (SELECT * FROM unnest(%(owners)s::bigint[], %(epochs)s::bigint[]))) IS TRUE
+    FOR SHARE
 ), archived AS (
     UPDATE deliveries SET state = 'archived', session = NULL, reason = '', detail = ''
-    WHERE id = ANY(%(archived)s::bigint[]) AND state = 'waiting' AND customer_id + 0 = ANY(ARRAY(SELECT id FROM owned))
+    WHERE id = ANY(%(archived)s::bigint[]) AND state = 'waiting' AND (customer_id IN (SELECT id FROM owned)) IS TRUE
     RETURNING id
 ), others AS (
     UPDATE deliveries SET state = given.state, ready_at = given.ready_at, attempt = given.attempt, reason = given.reason,
@@ -38,7 +39,7 @@ WITH owned AS MATERIALIZED (
     FROM unnest(%(others)s::bigint[], %(state)s::text[], %(ready_at)s::bigint[], %(attempt)s::int[], %(reason)s::text[],
                 %(detail)s::text[], %(session)s::text[]) AS given (id, state, ready_at, attempt, reason, detail, session)
     WHERE deliveries.id = given.id AND deliveries.state = 'waiting'
-      AND deliveries.customer_id + 0 = ANY(ARRAY(SELECT id FROM owned))
+      AND (deliveries.customer_id IN (SELECT id FROM owned)) IS TRUE
     RETURNING deliveries.id
 ), written AS MATERIALIZED (
     SELECT id FROM archived UNION ALL SELECT id FROM others
@@ -47,12 +48,12 @@ WITH owned AS MATERIALIZED (
     SELECT * FROM unnest(%(archived)s::bigint[], %(path)s::text[], %(remote_id)s::text[], %(revision)s::text[], %(size)s::bigint[],
                          %(sha256)s::text[], %(remote_hash)s::text[], %(archived_at)s::bigint[], %(recovered)s::bool[])
                   AS given (id, path, remote_id, revision, size, sha256, remote_hash, archived_at, recovered)
-    WHERE given.id = ANY(ARRAY(SELECT id FROM archived))
+    WHERE (given.id IN (SELECT id FROM archived)) IS TRUE
 ), counts AS (
     SELECT given.lane, sum(given.archived) AS archived, sum(given.rejected) AS rejected, sum(given.gone) AS gone, sum(given.bytes) AS bytes
     FROM unnest(%(id)s::bigint[], %(lane)s::bigint[], %(is_archived)s::int[], %(is_rejected)s::int[], %(is_gone)s::int[],
                 %(bytes)s::bigint[]) AS given (id, lane, archived, rejected, gone, bytes)
-    WHERE given.id = ANY(ARRAY(SELECT id FROM written)) GROUP BY given.lane
+    WHERE (given.id IN (SELECT id FROM written)) IS TRUE GROUP BY given.lane
 ), counted AS (
     UPDATE lane_counters SET waiting = lane_counters.waiting - counts.archived - counts.rejected - counts.gone,
         archived = lane_counters.archived + counts.archived, rejected = lane_counters.rejected + counts.rejected,
