@@ -11,7 +11,7 @@ import msgspec
 
 from archiver.sandbox.limits import RateSpan
 
-__all__ = ["AccountRecord", "Activity", "FileRecord", "Ledger", "Second", "decode_ledger", "encode_ledger"]
+__all__ = ["AccountRecord", "Activity", "Caller", "FileRecord", "Ledger", "Second", "decode_ledger", "encode_ledger"]
 
 IN_FLIGHT_SECONDS = 0.1
 """A call that arrives so soon after a refusal may have been on its way when the refusal was read."""
@@ -58,6 +58,7 @@ class Second(msgspec.Struct, kw_only=True):
         refused: Calls that were answered 429, of either kind.
         uploads: Files that were committed.
         received: Bytes of content.
+        held: The part of it in which commits had the namespace to themselves.
     """
 
     calls: int = 0
@@ -65,6 +66,23 @@ class Second(msgspec.Struct, kw_only=True):
     refused: int = 0
     uploads: int = 0
     received: int = 0
+    held: float = 0
+
+
+class Caller(msgspec.Struct, kw_only=True):
+    """Who called an account under one access token; the token itself is not kept.
+
+    A process, and in it each opening of an account, has a token of its own: so two that call at the same time show.
+
+    Attributes:
+        first_call: Seconds since the epoch.
+        last_call: As above.
+        calls: How many.
+    """
+
+    first_call: float
+    last_call: float
+    calls: int = 0
 
 
 class AccountRecord(msgspec.Struct, kw_only=True, tag="account"):
@@ -79,11 +97,11 @@ class AccountRecord(msgspec.Struct, kw_only=True, tag="account"):
         refused: 429s by kind: ``too_many_requests``, ``too_many_write_operations``.
         disobeyed: Calls sent before a Retry-After was over, by the kind of that refusal.
         admitted: Calls which the rate permitted.
-        held_seconds: For how long commits had the namespace to themselves.
         first_call: Seconds since the epoch, None if there was none.
         last_call: As above.
         spans: The rates that were permitted, in order of time.
         timeline: By the second (since the epoch, rounded down).
+        callers: In the order of their first calls.
     """
 
     name: str
@@ -94,11 +112,11 @@ class AccountRecord(msgspec.Struct, kw_only=True, tag="account"):
     refused: dict[str, int] = {}
     disobeyed: dict[str, int] = {}
     admitted: int = 0
-    held_seconds: float = 0
     first_call: float | None = None
     last_call: float | None = None
     spans: list[RateSpan] = []
     timeline: dict[int, Second] = {}
+    callers: list[Caller] = []
 
     def permitted(self, start: float | None = None, end: float | None = None) -> float:
         """Calls which the limits would have permitted from ``start`` to ``end`` (default: from the first call to the last).
@@ -189,16 +207,26 @@ class Activity:
     def __init__(self, record: AccountRecord) -> None:
         self.record = record
         self._blocks: list[tuple[str, float, float]] = []
+        self._callers: dict[str, Caller] = {}
 
-    def called(self, route: str, received_at: float, *, commits: bool) -> None:
+    def called(self, route: str, received_at: float, *, commits: bool, token: str = "") -> None:
         """A call has arrived."""
         record = self.record
+        self._caller(token, received_at)
         record.calls[route] = record.calls.get(route, 0) + 1
         record.first_call = received_at if record.first_call is None else record.first_call
         record.last_call = received_at
         self._second(received_at).calls += 1
         if self._blocks:
             self._check_obedience(received_at, commits=commits)
+
+    def _caller(self, token: str, received_at: float) -> None:
+        caller = self._callers.get(token)
+        if caller is None:
+            caller = self._callers[token] = Caller(first_call=received_at, last_call=received_at)
+            self.record.callers.append(caller)
+        caller.last_call = received_at
+        caller.calls += 1
 
     def admitted(self, received_at: float) -> None:
         """The rate permitted it."""
@@ -217,9 +245,10 @@ class Activity:
         self.record.received_bytes += size
         self._second(now).received += size
 
-    def held(self, seconds: float) -> None:
-        """A commit has the namespace to itself for so long."""
-        self.record.held_seconds += seconds
+    def held(self, begin: float, end: float) -> None:
+        """A commit has the namespace to itself from one moment to another."""
+        for second in range(int(begin), int(end) + 1):
+            self._second(second).held += min(end, second + 1) - max(begin, second)
 
     def committed(self, now: float, files: int) -> None:
         """Files were committed."""

@@ -68,7 +68,7 @@ class Reception:
         """
         try:
             route, token, account = self._authenticate(request, name)
-            await self._admit(account, route, name, received_at)
+            await self._admit(account, route, name, token, received_at)
         except Refusal as refusal:
             return Answer(refusal.reply)
         faults = self._world.faults.hit(name, account.name) if self._world.faults else ()
@@ -122,9 +122,9 @@ class Reception:
         select_user, path_root = headers.get("Dropbox-API-Select-User", ""), headers.get("Dropbox-API-Path-Root", "")
         return route, token, self._world.account_for(grant, name, select_user, path_root)
 
-    async def _admit(self, account: AccountState, route: Route, name: str, received_at: float) -> None:
+    async def _admit(self, account: AccountState, route: Route, name: str, token: str, received_at: float) -> None:
         limits = account.limits
-        account.activity.called(name, received_at, commits=route.files is not None)
+        account.activity.called(name, received_at, commits=route.files is not None, token=token)
         if limits.latency:
             await asyncio.sleep(limits.latency)
         now = self._world.clock.now()
@@ -180,8 +180,8 @@ class Reception:
                 raise throttled(kind, told, in_body=False, plain_text=False)
             call.failing = (kind, frozenset())
             return
-        account.activity.held(limits.hold(files))
         call.ready_at = now + wait
+        account.activity.held(call.ready_at - limits.hold(files), call.ready_at)
         if wait and waits:
             await asyncio.sleep(wait)
 

@@ -102,3 +102,21 @@ def test_the_timeline_counts_by_the_second() -> None:
     activity.committed(11.1, 3)
     assert activity.record.timeline == {10: Second(calls=1, admitted=1), 11: Second(uploads=3, received=500)}
     assert (activity.record.first_call, activity.record.last_call) == (10.9, 10.9)
+
+
+def test_a_commit_holds_the_seconds_that_it_touches() -> None:
+    """Each by the part of it that it takes."""
+    activity = Activity(AccountRecord(name="airline"))
+    activity.held(100.5, 102.25)
+    activity.held(102.25, 102.5)
+    assert {at: second.held for at, second in activity.record.timeline.items()} == {100: 0.5, 101: 1.0, 102: 0.5}
+
+
+def test_callers_are_told_apart_by_their_tokens() -> None:
+    """Two that call at the same time show; the tokens themselves are not kept."""
+    activity = Activity(AccountRecord(name="airline"))
+    for token, at in (("first", 1.0), ("second", 2.0), ("first", 3.0)):
+        activity.called("files/upload", at, commits=True, token=token)
+    spans = [(caller.first_call, caller.last_call, caller.calls) for caller in activity.record.callers]
+    assert spans == [(1.0, 3.0, 2), (2.0, 2.0, 1)]
+    assert b"second" not in b"".join(encode_ledger([activity.record]))
