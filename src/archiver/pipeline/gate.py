@@ -18,7 +18,6 @@ from genstage.clock import Clock
 __all__ = ["Gate"]
 
 _Waiter = asyncio.Future[None]
-_MOST_PASSED = 8  # calls that go before a commit that waits
 
 
 class Gate:
@@ -168,7 +167,7 @@ class Gate:
         if not self._others:
             return self._commits or None
         now = self._clock.time()
-        due = self._commits and self._passed >= _MOST_PASSED and self._pacer.next_call_at(now, CallKind.COMMIT) <= now
+        due = self._commits and self._passed >= self._pacer.passes and self._pacer.next_call_at(now, CallKind.COMMIT) <= now
         return self._commits if due else self._others
 
     def _arm(self, now: float) -> None:

@@ -22,6 +22,7 @@ __all__ = ["MOST_IN_FLIGHT", "Pacer", "Pacing"]
 MOST_IN_FLIGHT = 32
 """Calls of one lane; more only wait inside the provider."""
 _WAITING = 2  # put_many calls that wait for their turn
+_PASSES = 8  # calls that go before a commit that waits, or while it runs
 _GATHERING = 12  # where a limit is known: as many as go before a commit (see the gate), and some more
 
 _BACKLOG_AT_ONCE = 2.0  # of the turns that nobody took, where others wait already
@@ -30,6 +31,7 @@ _BACKOFF_MOST = 60.0
 _RETRY_AFTER_MOST = 3600.0
 _MARGIN = 0.05  # seconds after a Retry-After, for clocks that run at different speeds
 _SMOOTHING = 0.1  # of a call's mean duration; the first calls count for more
+_COMMIT_SMOOTHING = 0.5  # of a commit's: there are few of them, and each differs by what it takes along
 _LAG = 0.04  # seconds: a busy event loop may be so late
 _PATIENCE = 5.0  # seconds which a commit waits for others' commits
 _ASK_AGAIN = 1.0  # seconds: it depends on a call that is under way, and nobody knows when that will end
@@ -94,6 +96,8 @@ class Pacer:
         self._backoffs = 0
         # commits
         self._commits = 0
+        self._commit_latency = 0.0
+        self._commit_began = now
         self._commits_serial = False
         self._commit_at = -math.inf
         self._commit_gap = 0.0
@@ -131,7 +135,10 @@ class Pacer:
             kind: The call's kind.
             alone: No other call waits for its turn.
         """
-        at = max(self._turn(alone=alone), self.throttled_until)
+        at = self._turn(alone=alone)
+        if kind is CallKind.COMMIT and self.passes <= 0 and self._rate.at_once >= 1:
+            at -= self._gap  # the namespace is what is scarce, and would stand idle for a turn; the call after it goes later instead
+        at = max(at, self.throttled_until)
         if kind is CallKind.COMMIT:
             at = max(at, self._commit_at)
             if self._commits_serial and self._commits:
@@ -158,13 +165,25 @@ class Pacer:
     def window(self) -> int:
         """`put_many` calls that are worth being in flight: Little's law twice over, since each is more than one call, and some that wait.
 
+        Where commits take longer than other calls, it is a commit that a `put_many` waits for, and what counts is how many can move
+        their bytes while one runs: all of them travel in the next one. So commits grow until what they cost each is as good as nothing.
+
         Where a limit is known calls are what is scarce, so more of them wait: for the commit that takes them all, and behind it,
         so that no turn passes unused while it runs.
         """
         if self._pilot:
             return 1
         waiting = _WAITING if self._rate.limit is None else _GATHERING
-        return min(MOST_IN_FLIGHT, math.ceil(self._rate.value * self._rate.latency * 2) + waiting)
+        return min(MOST_IN_FLIGHT, math.ceil(self._rate.value * max(self._rate.latency, self._commit_latency) * 2) + waiting)
+
+    @property
+    def passes(self) -> float:
+        """How many calls go before a commit whose turn has come, so that what they move travels along and fewer commits are needed.
+
+        What goes while a commit runs travels in the next one anyway. So where commits take long they wait for nobody: they are what is
+        scarce there, and not the calls.
+        """
+        return _PASSES - self._rate.value * self._commit_latency
 
     def room(self, now: float, busy: int | None = None) -> int:
         """How many more `put_many` calls are worth beginning.
@@ -198,6 +217,7 @@ class Pacer:
     def started(self, now: float, kind: CallKind) -> None:
         """A call begins."""
         since = now - self._last
+        self._rate.useful = self._useful(now)
         idle = since - self._gap >= max(self._gap, _LAG)
         self._gap = 1 / self._rate.sent(now, since, idle=idle, alone=self._pilot)
         # A turn that came a little late is made up for, one that nobody took is not, except as `_turn` tells.
@@ -207,7 +227,15 @@ class Pacer:
         self._sent.append(now)
         self.in_flight += 1
         if kind is CallKind.COMMIT:
+            if not self._commits:
+                self._commit_began = now
             self._commits += 1
+
+    def _useful(self, now: float) -> float:
+        """Calls per second that move as many bytes as can travel in the next commit while one runs; faster ones would only wait for it."""
+        running = now - self._commit_began if self._commits else 0.0
+        commit = max(self._commit_latency, running)  # one that runs for longer than the last ones tells already that it does
+        return MOST_IN_FLIGHT / commit if commit > 0 else math.inf
 
     def ended(self, now: float, kind: CallKind, latency: float) -> None:
         """A call went well."""
@@ -223,6 +251,7 @@ class Pacer:
         self._answers += 1
         self._rate.latency += max(_SMOOTHING, 1 / (1 + self._answers)) * (latency - self._rate.latency)
         if kind is CallKind.COMMIT:
+            self._commit_latency += (_COMMIT_SMOOTHING if self._commit_latency else 1) * (latency - self._commit_latency)
             self._commit_backoffs = 0
             self._commit_gap *= 0.98
             self._commit_at = max(self._commit_at, now + self._commit_gap)

@@ -79,6 +79,7 @@ class Rate:
         burst: What it is believed to permit on top after a pause, in calls.
         phase: What the rate is doing.
         windowed: The limit is a window, not a bucket.
+        useful: More calls per second gain nothing, and to try for them may cost a silence; the pacer tells.
         latency: How long a call takes, in seconds; the pacer tells.
         allowance: What probes may cost.
     """
@@ -108,6 +109,7 @@ class Rate:
         "latency",
         "limit",
         "phase",
+        "useful",
         "value",
         "windowed",
     )
@@ -118,7 +120,7 @@ class Rate:
         self.burst = 1.0
         self.phase = Phase.START
         self.windowed = False
-        self.latency = 0.2
+        self.latency, self.useful = 0.2, math.inf
         self.allowance = Allowance()
         self._evidence = Limit(now)
         self._pace = self.value  # since the evidence's last turn
@@ -135,13 +137,10 @@ class Rate:
         self._again_at = -math.inf
         self._asked: float | None = None  # seconds
         self._asked_until = 0.0
-        self._over_at = now  # the last one
-        self._taken = 0  # since then
+        self._over_at, self._taken = now, 0  # the last one, and calls since then
         self._looking = False  # for a limit that fell
         self._held: tuple[float, float] | None = None  # calls per second: what was surely taken for a while, and believed permitted
-        # the steps of a window's probe
-        self._step = _EVEN
-        self._step_at = -math.inf
+        self._step, self._step_at = _EVEN, -math.inf  # of a window's probe
 
     def recall(self, limit: float, burst: float, price: float, *, windowed: bool) -> None:
         """Begins with what an earlier one had found out."""
@@ -205,10 +204,10 @@ class Rate:
         match self.phase:
             case Phase.START:
                 doubles = min(_DOUBLES_LATEST, max(_DOUBLES_SOONEST, _DOUBLES_AFTER * self.latency))
-                self.value = min(FASTEST, self.value * 2.0 ** min(1.0, seconds / doubles))
+                self.value = min(FASTEST, max(_FIRST, self.useful), self.value * 2.0 ** min(1.0, seconds / doubles))
             case Phase.LIVE:
                 self.allowance.passed(seconds)
-                if self.allowance.suffices:
+                if self.allowance.suffices and self.value < self.useful:
                     self.phase = Phase.PROBE
                     self._step_at = -math.inf
             case Phase.PROBE if self._looking:

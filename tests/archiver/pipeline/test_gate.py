@@ -73,9 +73,11 @@ def test_a_single_item_does_not_wait_for_turns() -> None:
     run(main)
 
 
-async def order(kinds: list[CallKind]) -> list[CallKind]:
-    """The kinds in the order in which their calls left, when all came at once."""
-    gate, _ = opened()
+async def order(kinds: list[CallKind], commit_seconds: float = 0.0) -> list[CallKind]:
+    """The kinds in the order in which their calls left, when all came at once; commits were so long before."""
+    gate, pacer = opened()
+    pacer.started(0.0, COMMIT)
+    pacer.ended(0.0, COMMIT, commit_seconds)
     left: list[CallKind] = []
 
     async def one(kind: CallKind) -> None:
@@ -96,6 +98,11 @@ def test_a_commit_goes_after_other_calls() -> None:
 def test_a_commit_does_not_starve() -> None:
     """Only a few calls pass a commit that waits; then it goes, and the next commit waits in its turn."""
     assert run(order, [COMMIT, COMMIT, *[TRANSFER] * 20]) == [*[TRANSFER] * 8, COMMIT, *[TRANSFER] * 8, COMMIT, *[TRANSFER] * 4]
+
+
+def test_a_commit_that_takes_long_waits_for_nobody() -> None:
+    """What goes while it runs travels in the next one, and the namespace would stand idle meanwhile."""
+    assert run(order, [TRANSFER, TRANSFER, COMMIT, TRANSFER], 5.0) == [COMMIT, TRANSFER, TRANSFER, TRANSFER]
 
 
 def test_a_refusal_sends_everybody_away() -> None:

@@ -201,6 +201,55 @@ def test_commits_that_must_wait_long_throttle_the_lane() -> None:
     assert pacer.next_call_at(1.0, TRANSFER) >= 300
 
 
+def committing(seconds: float, learnt: bytes = b"") -> tuple[Pacer, float]:
+    """A pacer, and the time, after a commit that took so long."""
+    pacer = Pacer(0.0, learnt=learnt)
+    now = call(pacer, call(pacer, 0.0), COMMIT, latency=seconds)
+    return pacer, now
+
+
+def test_where_commits_take_long_more_is_gathered_for_each() -> None:
+    """As many as can move their bytes while one runs; where commits are as quick as other calls, no more than before."""
+    quick, slow = committing(0.1)[0], committing(3.0)[0]
+    assert slow.window >= slow.snapshot().rate * 3.0
+    assert slow.window > 3 * quick.window
+
+
+def test_a_rate_that_nobody_needs_is_not_tried() -> None:
+    """While a commit runs for long, calls are no faster than fills the next one, also if it is the first that takes so long."""
+    pacer, now = committing(0.2)
+    pacer.started(now, COMMIT)
+    began = now
+    for _ in range(200):
+        now = call(pacer, now + 0.1, latency=0.01)
+        if now - began > 1:
+            assert pacer.snapshot().rate <= max(2.0, MOST_IN_FLIGHT / (now - began - 0.2))
+    pacer.ended(now, COMMIT, now - began)
+    before = pacer.snapshot().rate
+    for _ in range(60):
+        now = call(pacer, call(pacer, now, latency=0.01), COMMIT, latency=0.02)
+    assert pacer.snapshot().rate > 3 * before, "when commits are quick again, it grows again"
+
+
+@pytest.mark.parametrize(("burst", "early"), [(60, True), (1, False)])
+def test_a_commit_that_takes_long_goes_a_turn_early(burst: int, early: bool) -> None:
+    """Where the bucket has room for that; the call after it goes a turn later, so the rate is kept."""
+    pacer, now = committing(3.0, b'{"limit": 12.0, "burst": %d}' % burst)
+    now += 60
+    for _ in range(4):
+        now = call(pacer, now, latency=0.0)
+    turn = pacer.next_call_at(now, TRANSFER)
+    assert (pacer.next_call_at(now, COMMIT) < turn) is early
+    pacer.started(pacer.next_call_at(now, COMMIT), COMMIT)
+    assert pacer.next_call_at(now, TRANSFER) > turn + 0.07
+
+
+def test_only_commits_that_take_long_wait_for_nobody() -> None:
+    """Others let some calls pass, which would else need commits of their own."""
+    assert committing(0.1, b'{"limit": 12.0}')[0].passes > 6
+    assert committing(3.0, b'{"limit": 12.0}')[0].passes <= 0
+
+
 def test_failures_make_it_feel_its_way() -> None:
     """After three failures in a row one call at a time is made, until one goes well."""
     pacer = Pacer(0.0)

@@ -201,3 +201,13 @@ def test_what_was_known_is_recalled() -> None:
     assert rate.burst == 20
     assert rate.windowed
     assert rate.allowance.price == 300
+
+
+def test_nobody_probes_for_what_nobody_needs() -> None:
+    """A limit that is higher than what can be used is not looked for, however long it is lived with; one that can be used is."""
+    for useful, probed in ((6.0, False), (100.0, True)):
+        lane = Lane(12, 12)
+        lane.rate.recall(12, 12, 15, windowed=False)
+        lane.rate.useful = useful
+        lane.run(3600)
+        assert (lane.refusals > 0) is probed
