@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from archiver.database.port import Database, Want
 from archiver.model import Delivery, LaneId
@@ -43,11 +43,7 @@ class Fetcher(Producer[Delivery], dispatcher=KeyedDispatcher()):
     async def handle_demand(self, demand: Mapping[LaneId, int]) -> Mapping[LaneId, list[Delivery]]:
         """One read for every lane that asked."""
         asking = {lane_id: self._lanes[lane_id] for lane_id in demand if lane_id in self._lanes}
-        wants: dict[LaneId, Want] = {lane_id: lane.want(demand[lane_id]) for lane_id, lane in asking.items()}
-        if not wants:
-            return {}
-        self.reads += 1
-        found = await self._patience(self._database.waiting, wants, int(self._clock.wall() * 1000))
+        wants, found = await self._patience(self._read, asking, demand)
         deliveries: dict[LaneId, list[Delivery]] = {}
         for lane_id, want in wants.items():
             lane = asking[lane_id]
@@ -62,3 +58,13 @@ class Fetcher(Producer[Delivery], dispatcher=KeyedDispatcher()):
                 # A hint or a settlement came while the read was under way: what it found says nothing about what there is.
                 self.wake()
         return deliveries
+
+    async def _read(
+        self, asking: Mapping[LaneId, Lane], demand: Mapping[LaneId, int]
+    ) -> tuple[Mapping[LaneId, Want], Mapping[LaneId, Sequence[Delivery]]]:
+        """What lanes want now, and what was found. While the database was away one may have been throttled: nothing is read for it."""
+        wants = {lane_id: lane.want(demand[lane_id]) for lane_id, lane in asking.items() if self._lanes.get(lane_id) is lane and lane.asked}
+        if not wants:
+            return {}, {}
+        self.reads += 1
+        return wants, await self._database.waiting(wants, int(self._clock.wall() * 1000))

@@ -10,6 +10,7 @@ import pytest
 from archiver.database.port import LaneRecord, Want
 from archiver.destinations.memory import MemoryDestination
 from archiver.destinations.port import Context, Unpaced
+from archiver.errors import DatabaseUnavailableError
 from archiver.model import Connection, Customer, Delivery, Item, Kind, LaneId, Role
 from archiver.pipeline.circuit import Circuit
 from archiver.pipeline.fetcher import Fetcher
@@ -21,6 +22,25 @@ from genstage.clock import SystemClock
 
 CLOCK = SystemClock()
 PATIENCE = Patience(CLOCK, lambda _: None)
+
+
+class StillClock:
+    """A clock on which only sleeping takes time."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def time(self) -> float:
+        """Seconds."""
+        return self.now
+
+    def wall(self) -> float:
+        """The same."""
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        """No longer than it takes."""
+        self.now += seconds
 
 
 class Edge:
@@ -108,3 +128,25 @@ async def test_a_read_for_a_lane_that_was_put_away_meanwhile_is_dropped(dry: lis
     fetcher = Fetcher(table, PATIENCE, lanes, CLOCK, lambda lane, coming: dry.append((lane.id, coming)))
     assert await fetcher.handle_demand({1: 5}) == {}
     assert not lanes[1].in_flight
+
+
+async def test_a_lane_that_takes_its_demand_back_while_the_database_is_away_is_not_read(dry: list[tuple[LaneId, int]]) -> None:
+    """A 429 that comes during an outage: when the database is back, only what is still asked is read, and as of then."""
+    lanes = {1: lane(1, 5), 2: lane(2, 3)}
+    clock = StillClock()
+
+    class Away(Table):
+        async def waiting(self, wants: Mapping[LaneId, Want], now: int) -> Mapping[LaneId, Sequence[Delivery]]:
+            if not self.reads:
+                self.reads.append(dict(wants))
+                subscription: Any = lanes[1].subscription
+                subscription.outstanding = 0
+                raise DatabaseUnavailableError("away")
+            assert now == int(clock.wall() * 1000)
+            return await super().waiting(wants, now)
+
+    table: Any = Away({1: 100, 2: 100})
+    fetcher = Fetcher(table, Patience(clock, lambda _: None), lanes, clock, lambda lane, coming: dry.append((lane.id, coming)))
+    found = await fetcher.handle_demand({1: 5, 2: 3})
+    assert [sorted(wants) for wants in table.reads] == [[1, 2], [2]]
+    assert {key: len(rows) for key, rows in found.items()} == {2: 3}
