@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
+import os
+import socket
+import uuid
 from collections.abc import Coroutine, Sequence
 
+from archiver.database.port import Worker
+from archiver.errors import DatabaseUnavailableError
 from archiver.fleet.serving import serving
 from archiver.fleet.watching import Watching
 from archiver.pipeline.assembly import Assembly
@@ -12,7 +19,10 @@ from genstage.clock import Clock
 
 __all__ = ["LocalFleet"]
 
+_log = logging.getLogger(__name__)
+
 _EMPTY_SECONDS = 0.1  # how often it is looked whether anything is left to do
+_LEAVE_SECONDS = 5.0  # for the last word
 
 
 class LocalFleet:
@@ -35,7 +45,9 @@ class LocalFleet:
         beside: Sequence[Coroutine[None, None, None]] = (),
     ) -> bool:
         """Serves until ``stop`` is set, then drains; see ``archiver.fleet.port``."""
+        worker = Worker(id=uuid.uuid4().hex, host=socket.gethostname(), pid=os.getpid())
         async with serving(assembly) as services:
+            await assembly.enter(worker, ttl=0)
             tasks = [services.create_task(service) for service in (*assembly.services(), *beside)]
             watching = services.create_task(Watching(assembly).run())
             emptying = services.create_task(self._until_empty(assembly, stop)) if until_empty else None
@@ -45,7 +57,17 @@ class LocalFleet:
             for task in [*tasks, emptying]:
                 if task is not None:
                     task.cancel()
+            # Not after a failure: what was under way may be the cause of it, and whoever comes next must be careful.
+            await self._leave(assembly, worker)
         return ended
+
+    async def _leave(self, assembly: Assembly, worker: Worker) -> None:
+        with contextlib.suppress(TimeoutError):
+            try:
+                async with asyncio.timeout(_LEAVE_SECONDS):
+                    await assembly.leave(worker)
+            except DatabaseUnavailableError as error:
+                _log.warning("this process could not say that it leaves, so the next one will be careful for a while: %s", error.message)
 
     async def _until_empty(self, assembly: Assembly, stop: asyncio.Event) -> None:
         while not await assembly.is_empty():

@@ -1,7 +1,7 @@
 """The assembly: wires the stages, runs them, takes them down in a written order.
 
 Stopping, in this order: no new demand → what has arrived and not begun is forgotten (it was never written) → uploads end, up to the
-deadline → where chunked uploads stand is saved → settle → paces are saved → destinations and sources close.
+deadline → where chunked uploads stand is saved → settle → the journal is cleared → paces are saved → destinations and sources close.
 Nothing is lost either way: a second signal may end the process at any point of it.
 """
 
@@ -14,9 +14,10 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from archiver.database.port import Database, Taken
+from archiver.database.port import Database, Taken, Worker
 from archiver.destinations.port import Destination, Pace
 from archiver.model import Connection, Customer, CustomerState, Role
+from archiver.pipeline.careful import Careful
 from archiver.pipeline.collector import Collector
 from archiver.pipeline.contents import Contents
 from archiver.pipeline.events import Listener, ignore_event
@@ -78,11 +79,13 @@ class Assembly:
         self.holding = Holding(parts.clock)
         self.settlement = Settlement(parts.database, parts.clock, parts.listener, jitter)
         self._patience = Patience(parts.clock, self.settlement.tell_away)
+        self.careful = Careful(parts.database, self._patience, parts.budget.items)
         self.lanes = Lanes(
             LaneParts(
                 database=parts.database,
                 patience=self._patience,
                 holding=self.holding,
+                careful=self.careful,
                 pipeline=self._pipeline,
                 settlement=self.settlement,
                 contents=self.contents,
@@ -95,6 +98,7 @@ class Assembly:
             )
         )
         self.settlement.control(self.lanes)
+        self.careful.on_turn = self.lanes.hint
         self.fetcher = Fetcher(parts.database, self._patience, self.lanes.awake, parts.clock, self.lanes.went_dry)
         self.collector = Collector(
             parts.database,
@@ -108,7 +112,7 @@ class Assembly:
 
     def services(self) -> list[Coroutine[None, None, None]]:
         """What must run beside the stages, until cancelled."""
-        return [self.settlement.run(), self.lanes.run(), self.lanes.probes.run()]
+        return [self.settlement.run(), self.careful.run(), self.lanes.run(), self.lanes.probes.run()]
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -131,6 +135,7 @@ class Assembly:
         try:
             async with asyncio.timeout(_FLUSH_SECONDS):
                 await self.settlement.flush()
+                await self.careful.flush()
         except TimeoutError:
             ended = False
         return ended
@@ -144,9 +149,24 @@ class Assembly:
 
     # -- whom it serves -------------------------------------------------------------------------------------------------------------
 
+    async def enter(self, worker: Worker, *, ttl: float) -> None:
+        """This process serves everybody from now on; if the one before died of something, it is careful. Waits for the database."""
+        if await self._patience(self._parts.database.enter, worker, ttl=int(ttl * 1000)):
+            self.careful.expect_everybody()
+
+    async def leave(self, worker: Worker) -> None:
+        """It serves nobody any more; everything is settled.
+
+        Raises:
+            DatabaseUnavailableError: It could not be said, so whoever comes next will be careful without need.
+        """
+        await self._parts.database.leave(worker)
+
     def hold(self, taken: Sequence[Taken]) -> None:
         """From now on these customers are served, each under its epoch; a lane that is awake under an older one falls at once."""
         self.holding.take(taken)
+        self.careful.forget(one.customer_id for one in taken if not one.careful)
+        self.careful.expect(one.customer_id for one in taken if one.careful)
         self.lanes.held_anew()
 
     def let_go(self, customer_ids: Collection[int]) -> None:
@@ -161,6 +181,7 @@ class Assembly:
     async def gave_back(self, customer_ids: Collection[int]) -> None:
         """These customers are held no more; their sources are closed. Of none of them anything is under way."""
         self.holding.forget(customer_ids)
+        self.careful.forget(customer_ids)
         await self.contents.forget(customer_ids)
 
     def drop(self) -> int:

@@ -9,6 +9,7 @@ from archiver.database.port import LaneRecord, Place, Want
 from archiver.destinations.port import Destination
 from archiver.model import ConnectionState, Delivery, LaneId
 from archiver.outcome import Outcome, Parked, Throttled
+from archiver.pipeline.careful import CarefulLane
 from archiver.pipeline.circuit import Circuit
 from archiver.pipeline.gate import Gate
 from archiver.pipeline.share import Claim
@@ -40,6 +41,7 @@ class Lane:
         dropped: Its customer is not held any more: whatever still comes of it is forgotten.
         failures: How often in a row its provider or source was away.
         puts: `put_many` calls that run.
+        careful: What it heeds after a death; None if it need not.
         queued: Deliveries that have arrived and not begun.
         archived: Items archived since it woke.
         closed_until: No call before this moment of the clock's time, for reasons that are not the pace's: its provider or source is away.
@@ -55,6 +57,7 @@ class Lane:
         "_settled_meanwhile",
         "_unsettled",
         "archived",
+        "careful",
         "circuit",
         "closed_until",
         "connection",
@@ -88,6 +91,7 @@ class Lane:
         self.puts = 0
         self.archived = 0
         self.queued = 0
+        self.careful: CarefulLane | None = None
         self.idle_since: float | None = None
         self.in_flight: dict[int, int] = {}
         self._unsettled: set[int] = set()
@@ -167,6 +171,8 @@ class Lane:
     def cut(self, waiting: Sequence[Delivery]) -> int:
         """How many of the waiting deliveries travel together in one `put_many`."""
         features = self.destination.features
+        if self.careful is not None:
+            waiting = waiting[: self.careful.apart(waiting)]
         total = 0
         for count, delivery in enumerate(waiting[: features.batch_items]):
             size = delivery.item.size
@@ -197,6 +203,7 @@ class Lane:
         # A read may show what the database was before a settlement that has ended by now.
         known = self.in_flight.keys() | self._settled_meanwhile
         room = min(demand, self.asked)
+        careful = self.careful
         fresh: list[Delivery] = []
         last: Delivery | None = None
         self.dry = False
@@ -204,7 +211,8 @@ class Lane:
             if delivery.id not in known:
                 if len(fresh) == room:
                     break
-                fresh.append(delivery)
+                if careful is None or careful.admits(delivery.id):
+                    fresh.append(delivery)
             last = delivery  # also what is in flight: a read that met nothing else would be made again and again
         else:
             self.dry = len(found) < want.limit
@@ -249,19 +257,31 @@ class Lane:
 
     def settled(self, delivery_id: int) -> None:
         """The database has what became of it."""
+        if self.careful is not None:
+            self.careful.settled(delivery_id)
+        self._out(delivery_id)
+
+    def gave_back(self, delivery_id: int) -> None:
+        """It was not touched, and will be read again."""
+        if self.careful is not None:
+            self.careful.gave_back(delivery_id)
+        self._out(delivery_id)
+        self.read_again()
+
+    def _out(self, delivery_id: int) -> None:
+        """It is not in flight any more."""
         if self._reading:
             self._settled_meanwhile.add(delivery_id)
         self._unsettled.discard(delivery_id)
         self._held_bytes -= self.in_flight.pop(delivery_id, 0)
-
-    def gave_back(self, delivery_id: int) -> None:
-        """It was not touched, and will be read again."""
-        self.settled(delivery_id)
-        self.read_again()
+        if self.careful is not None and self.careful.is_over(ran_dry=self.dry and not self.in_flight):
+            self.careful = None
 
     def drop(self) -> None:
         """Nothing of it counts any more."""
         self.stopping = self.dropped = True
+        if self.careful is not None:
+            self.careful.drop()
 
 
 def _nobody() -> None:

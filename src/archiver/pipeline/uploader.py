@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 from archiver.errors import ArchiverError, Scope
 from archiver.model import Delivery, Session
-from archiver.outcome import Deferred, Outcome, Unavailable, outcome_of
+from archiver.outcome import Deferred, Outcome, Throttled, Unavailable, outcome_of
+from archiver.pipeline.careful import CarefulLane
 from archiver.pipeline.contents import Contents
 from archiver.pipeline.lane import Lane
 from genstage import Consumer
@@ -44,15 +45,16 @@ class Uploader(Consumer[Delivery]):
         """Uploads one batch and reports an outcome per delivery, as each ends."""
         lane = self._lane
         lane.queued -= len(events)
-        closed = lane.closed()
-        if closed is not None:  # it was throttled or parked while these waited: not a byte is read for nothing
-            for delivery in events:
-                self._report(lane, delivery, closed)
-            return
         lane.puts += 1
         left = {delivery.id: delivery for delivery in events}
         try:
-            await self._put(events, left)
+            if lane.careful is not None:
+                events = await self._begin(lane.careful, events, left)
+            closed = lane.closed()
+            if closed is not None:  # it was throttled or parked while these waited: not a byte is read for nothing
+                self._report_rest(left, closed)
+            elif events:
+                await self._put(events, left)
         except ArchiverError as error:
             if error.scope is Scope.PROCESS:
                 raise
@@ -64,10 +66,26 @@ class Uploader(Consumer[Delivery]):
             lane.puts -= 1
         self._report_rest(left, Deferred(reason="NoOutcomeError", detail="the adapter gave no outcome for this item"))
 
+    async def _begin(self, careful: CarefulLane, events: list[Delivery], left: dict[int, Delivery]) -> list[Delivery]:
+        """Gives back what must not begin now: a suspect whose turn it is not. It takes the turn of nobody else."""
+        begins = await careful.begin(events)
+        if len(begins) < len(events):
+            began = {delivery.id for delivery in begins}
+            for delivery in [delivery for delivery in events if delivery.id not in began]:
+                del left[delivery.id]
+                self._report(self._lane, delivery, Throttled(retry_after=0.0))
+        return begins
+
+    def _save(self, delivery_id: int, session: Session) -> None:
+        careful = self._lane.careful
+        if careful is not None:
+            careful.moved(delivery_id, session)
+        self._save_session(delivery_id, session)
+
     async def _put(self, events: list[Delivery], left: dict[int, Delivery]) -> None:
         """Reads, puts, reports; takes each delivery out of ``left`` when it is reported."""
         lane = self._lane
-        uploads, failed = await self._contents.uploads(events, lane.destination.features, self._save_session, lane.moved)
+        uploads, failed = await self._contents.uploads(events, lane.destination.features, self._save, lane.moved)
         for delivery, error in failed:
             del left[delivery.id]
             away = error.scope is not Scope.ITEM

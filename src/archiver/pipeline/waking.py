@@ -11,6 +11,7 @@ from archiver.database.port import Database, LaneRecord
 from archiver.destinations.port import Destination, Pace
 from archiver.errors import ThrottleKind
 from archiver.model import Connection, Delivery, LaneId
+from archiver.pipeline.careful import Careful
 from archiver.pipeline.circuit import Circuit
 from archiver.pipeline.contents import Contents
 from archiver.pipeline.events import Listener
@@ -35,6 +36,7 @@ class LaneParts(msgspec.Struct, frozen=True, kw_only=True):
         database: Where lanes and their work are.
         patience: With it.
         holding: Whose lanes may be awake.
+        careful: Which of them must be careful.
         pipeline: Where Uploaders run.
         settlement: Where outcomes go.
         contents: Where bytes come from.
@@ -49,6 +51,7 @@ class LaneParts(msgspec.Struct, frozen=True, kw_only=True):
     database: Database
     patience: Patience
     holding: Holding
+    careful: Careful
     pipeline: Pipeline
     settlement: Settlement
     contents: Contents
@@ -101,6 +104,7 @@ class Waking:
         circuit = self._circuits.setdefault(connection.adapter, Circuit())
         lane = Lane(record, parts.open_destination(connection, gate), gate, circuit, parts.clock)
         lane.on_room = self._room
+        lane.careful = parts.careful.lane(lane_id, record.customer.id)
         uploader = Uploader(lane, parts.contents, parts.settlement.report, parts.settlement.save_session)
         lane.uploader = parts.pipeline.start(uploader)
         assert self.fetcher is not None, "Lanes.fetch_from was not called"  # noqa: S101  a wiring mistake
