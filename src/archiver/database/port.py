@@ -238,7 +238,7 @@ class Taken(msgspec.Struct, frozen=True):
     Attributes:
         customer_id: Whose items it may upload.
         epoch: Under which its writes count.
-        careful: The worker before died with it, so starts must be journalled for a while.
+        careful: The worker before died with it, or an older death left suspects, so starts must be journalled for a while.
     """
 
     customer_id: int
@@ -265,11 +265,13 @@ class Database(Protocol):
         ...
 
     async def owner(self) -> Owner | None:
-        """The process that serves the database now; None if none does."""
+        """The process that serves the database now, of several the one that has served longest; None if none does."""
         ...
 
     async def serve(self) -> None:
         """Makes this process the one that serves the database, until `close` or its death (also by SIGKILL).
+
+        Where many may serve this does nothing: who serves whom is a matter of `Membership`.
 
         Raises:
             DatabaseHeldError: Another process does; the message names its pid, host and since when.

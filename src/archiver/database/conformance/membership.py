@@ -7,60 +7,19 @@ process does. A worker whose time is 0 milliseconds is dead at once: no test wai
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter
-from collections.abc import Awaitable, Callable
-from itertools import count
-from typing import Protocol
-
 import pytest
 
-from archiver.database.conformance.world import NOW, World, archived, due, numbers, world
-from archiver.database.port import POISON_DEATHS, Database, Membership, Start, Worker
+from archiver.database.conformance.members import LONG, Another, MemberDatabase, living, taken_by, worker, worlds_of
+from archiver.database.conformance.races import RaceConformance
+from archiver.database.conformance.world import NOW, archived, due, numbers
+from archiver.database.port import POISON_DEATHS, Start
 from archiver.lifecycle import DeliveryState
 from archiver.model import CustomerState
 
-__all__ = ["Another", "MemberDatabase", "MembershipConformance", "worker"]
-
-_LONG = 3_600_000
-_numbers = count(1)
+__all__ = ["MembershipConformance"]
 
 
-class MemberDatabase(Database, Membership, Protocol):
-    """A database that many workers may serve."""
-
-
-Another = Callable[[], Awaitable[MemberDatabase]]
-"""Opens the database once more, as another process does; the test's end closes it."""
-
-
-def worker() -> Worker:
-    """A process that nobody knows yet."""
-    number = next(_numbers)
-    return Worker(id=f"worker-{number}", host="host", pid=number)
-
-
-async def _alive(database: MemberDatabase, one: Worker | None = None) -> Worker:
-    """A worker that has entered."""
-    one = one or worker()
-    assert not await database.enter(one, ttl=_LONG)
-    return one
-
-
-async def _worlds(database: MemberDatabase, *names: str) -> list[World]:
-    """Customers with two items waiting."""
-    made = [await world(database, name) for name in names]
-    for one in made:
-        await database.add_births(one.source, one.births(2), now=NOW, cursor=None)
-    return made
-
-
-async def _take(database: MemberDatabase, one: Worker, limit: int = 100) -> dict[int, int]:
-    """Customer id → epoch of what a worker took."""
-    return {taken.customer_id: taken.epoch for taken in await database.take(one, limit=limit)}
-
-
-class MembershipConformance:
+class MembershipConformance(RaceConformance):
     """The promises of `archiver.database.port.Membership`.
 
     Subclasses override the fixtures ``database``, open and empty, and ``another``.
@@ -80,9 +39,9 @@ class MembershipConformance:
 
     async def test_a_customer_is_taken_once(self, database: MemberDatabase, another: Another) -> None:
         """With a new epoch; nobody else gets it while its owner lives, and both see who owns what."""
-        klm, lot = await _worlds(database, "klm", "lot")
+        klm, lot = await worlds_of(database, "klm", "lot")
         other = await another()
-        one, two = await _alive(database), await _alive(other)
+        one, two = await living(database), await living(other)
         taken = await database.take(one, limit=100)
         assert {(t.customer_id, t.epoch, t.careful) for t in taken} == {(w.customer.id, 1, False) for w in (klm, lot)}
         assert list(await other.take(two, limit=100)) == []
@@ -92,31 +51,31 @@ class MembershipConformance:
 
     async def test_who_waited_longest_is_taken_first(self, database: MemberDatabase) -> None:
         """Who was never served before who was, and then by when."""
-        ids = [one.customer.id for one in await _worlds(database, "a", "b", "c", "d")]
-        one = await _alive(database)
-        first = await _take(database, one, 2)
+        ids = [one.customer.id for one in await worlds_of(database, "a", "b", "c", "d")]
+        one = await living(database)
+        first = await taken_by(database, one, 2)
         assert list(first) == ids[:2]
         await database.give_back(one, first)
-        second = await _take(database, one, 3)
+        second = await taken_by(database, one, 3)
         assert set(second) == {*ids[2:], ids[0]}
         await database.give_back(one, second)
-        assert ids[1] in await _take(database, one, 1)
+        assert ids[1] in await taken_by(database, one, 1)
 
     async def test_who_wants_nothing_is_not_taken(self, database: MemberDatabase) -> None:
         """The paused, until they are resumed, and those without a source."""
-        klm, lot = await _worlds(database, "klm", "lot")
+        klm, lot = await worlds_of(database, "klm", "lot")
         await database.add_customer("empty", path_template="x")
         await database.set_customer_state("klm", CustomerState.PAUSED)
-        one = await _alive(database)
-        assert await _take(database, one) == {lot.customer.id: 1}
+        one = await living(database)
+        assert await taken_by(database, one) == {lot.customer.id: 1}
         await database.set_customer_state("klm", CustomerState.ACTIVE)
-        assert await _take(database, one) == {klm.customer.id: 1}
+        assert await taken_by(database, one) == {klm.customer.id: 1}
 
     async def test_what_is_given_back_is_free_at_once(self, database: MemberDatabase, another: Another) -> None:
         """The next owner has a new epoch and need not be careful; what one does not own one cannot give."""
-        klm, lot = await _worlds(database, "klm", "lot")
+        klm, lot = await worlds_of(database, "klm", "lot")
         other = await another()
-        one, two = await _alive(database), await _alive(other)
+        one, two = await living(database), await living(other)
         await database.take(one, limit=100)
         await other.give_back(two, [klm.customer.id])
         assert list(await other.take(two, limit=100)) == []
@@ -127,9 +86,9 @@ class MembershipConformance:
 
     async def test_who_leaves_leaves_everything(self, database: MemberDatabase, another: Another) -> None:
         """At once and without suspicion; leaving twice, or without having entered, is harmless."""
-        klm, lot = await _worlds(database, "klm", "lot")
+        klm, lot = await worlds_of(database, "klm", "lot")
         other = await another()
-        one, two = await _alive(database), await _alive(other)
+        one, two = await living(database), await living(other)
         await database.take(one, limit=100)
         (first, _) = await due(database, klm.lanes[0])
         await database.journal([Start(first.id, klm.customer.id)])
@@ -138,40 +97,40 @@ class MembershipConformance:
         await database.leave(worker())
         assert {(t.customer_id, t.careful) for t in await other.take(two, limit=100)} == {(w.customer.id, False) for w in (klm, lot)}
         assert await other.suspects([klm.customer.id]) == {}
-        assert not await database.beat(one, ttl=_LONG)
+        assert not await database.beat(one, ttl=LONG)
 
     # -- dying ----------------------------------------------------------------------------------------------------------------------
 
     async def test_a_dead_workers_customers_are_taken(self, database: MemberDatabase, another: Another) -> None:
         """With care and a new epoch; the dead one is told at its next beat, and may begin anew."""
-        (klm,) = await _worlds(database, "klm")
+        (klm,) = await worlds_of(database, "klm")
         other = await another()
-        one, two = await _alive(database), await _alive(other)
+        one, two = await living(database), await living(other)
         await database.take(one, limit=100)
         assert await database.beat(one, ttl=0), "it was alive until now"
         assert [(t.customer_id, t.epoch, t.careful) for t in await other.take(two, limit=100)] == [(klm.customer.id, 2, True)]
-        assert not await database.beat(one, ttl=_LONG)
+        assert not await database.beat(one, ttl=LONG)
         assert await database.owned(one) == {}
         assert list(await database.take(one, limit=100)) == []
-        await _alive(database, one)
-        assert await database.beat(one, ttl=_LONG)
+        await living(database, one)
+        assert await database.beat(one, ttl=LONG)
         assert list(await database.take(one, limit=100)) == []
 
     async def test_who_is_dead_takes_nothing(self, database: MemberDatabase) -> None:
         """Nor does who never entered; a beat does not bring the dead back."""
-        await _worlds(database, "klm")
+        await worlds_of(database, "klm")
         one = worker()
         assert list(await database.take(one, limit=100)) == []
-        assert not await database.beat(one, ttl=_LONG)
+        assert not await database.beat(one, ttl=LONG)
         await database.enter(one, ttl=0)
         assert list(await database.take(one, limit=100)) == []
-        assert not await database.beat(one, ttl=_LONG)
+        assert not await database.beat(one, ttl=LONG)
 
     async def test_more_than_one_taker_may_share_what_a_dead_worker_had(self, database: MemberDatabase, another: Another) -> None:
         """What the first does not take is there for the second, with the same care."""
-        ids = {one.customer.id for one in await _worlds(database, "a", "b", "c")}
+        ids = {one.customer.id for one in await worlds_of(database, "a", "b", "c")}
         other = await another()
-        dead, two, three = await _alive(database), await _alive(database), await _alive(other)
+        dead, two, three = await living(database), await living(database), await living(other)
         await database.take(dead, limit=100)
         await database.beat(dead, ttl=0)
         taken = [*await database.take(two, limit=1), *await other.take(three, limit=100)]
@@ -179,11 +138,11 @@ class MembershipConformance:
 
     async def test_the_share_is_of_the_living(self, database: MemberDatabase, another: Another) -> None:
         """All that want to be served over those who serve, rounded up; one who is alone takes all."""
-        await _worlds(database, *"abcde")
+        await worlds_of(database, *"abcde")
         other = await another()
-        one = await _alive(database)
+        one = await living(database)
         assert await database.share(one) == 5
-        two = await _alive(other)
+        two = await living(other)
         assert (await database.share(one), await other.share(two)) == (3, 3)
         await database.set_customer_state("a", CustomerState.PAUSED)
         assert await other.share(two) == 2
@@ -194,8 +153,8 @@ class MembershipConformance:
         """Of those alive; nobody if none is."""
         assert await database.owner() is None
         other = await another()
-        one = await _alive(database)
-        two = await _alive(other)
+        one = await living(database)
+        two = await living(other)
         await database.serve()
         await other.serve()
         owner = await other.owner()
@@ -212,14 +171,14 @@ class MembershipConformance:
 
     async def test_who_lost_a_customer_writes_nothing_of_it(self, database: MemberDatabase, another: Another) -> None:
         """Whatever it believes; the new owner does."""
-        (klm,) = await _worlds(database, "klm")
+        (klm,) = await worlds_of(database, "klm")
         other = await another()
-        one, two = await _alive(database), await _alive(other)
-        before = await _take(database, one)
+        one, two = await living(database), await living(other)
+        before = await taken_by(database, one)
         first, second = await due(database, klm.lanes[0])
         assert await database.settle([archived(first)], before) == frozenset()
         await database.beat(one, ttl=0)
-        after = await _take(other, two)
+        after = await taken_by(other, two)
         assert await database.settle([archived(second)], before) == {second.id}
         assert await database.settle([archived(first)], before) == {first.id}, "not even what it wrote already"
         assert await other.settle([archived(second)], after) == frozenset()
@@ -227,9 +186,9 @@ class MembershipConformance:
 
     async def test_the_same_batch_may_be_settled_again(self, database: MemberDatabase) -> None:
         """If the answer was lost: it counts as written, once."""
-        (klm,) = await _worlds(database, "klm")
-        one = await _alive(database)
-        epochs = await _take(database, one)
+        (klm,) = await worlds_of(database, "klm")
+        one = await living(database)
+        epochs = await taken_by(database, one)
         batch = [archived(delivery) for delivery in await due(database, klm.lanes[0])]
         for _ in range(2):
             assert await database.settle(batch, epochs) == frozenset()
@@ -237,10 +196,10 @@ class MembershipConformance:
 
     async def test_ready_lanes_are_those_of_the_owner(self, database: MemberDatabase, another: Another) -> None:
         """Each worker sees its own; who has not entered sees all."""
-        klm, lot = await _worlds(database, "klm", "lot")
+        klm, lot = await worlds_of(database, "klm", "lot")
         other, looker = await another(), await another()
-        one, two = await _alive(database), await _alive(other)
-        first = await _take(database, one, 1)
+        one, two = await living(database), await living(other)
+        first = await taken_by(database, one, 1)
         await other.take(two, limit=100)
         mine, theirs = (klm, lot) if klm.customer.id in first else (lot, klm)
         assert await database.ready_lanes(NOW) == {mine.lanes[0]: NOW}
@@ -253,24 +212,24 @@ class MembershipConformance:
 
     async def test_the_third_death_rejects_what_stood_in_the_journal(self, database: MemberDatabase, another: Another) -> None:
         """Only of customers that were taken from the dead; others' journals, and what was cleared, are innocent."""
-        klm, lot = await _worlds(database, "klm", "lot")
+        klm, lot = await worlds_of(database, "klm", "lot")
         other = await another()
         poison, innocent = await due(database, klm.lanes[0])
         (bystander, _) = await due(database, lot.lanes[0])
-        living = await _alive(other)
+        owner = await living(other)
         await database.set_customer_state("klm", CustomerState.PAUSED)
-        await other.take(living, limit=1)
+        await other.take(owner, limit=1)
         await database.set_customer_state("klm", CustomerState.ACTIVE)
         await other.journal([Start(bystander.id, lot.customer.id)])
         for deaths in range(POISON_DEATHS):
-            dying = await _alive(database)
+            dying = await living(database)
             (taken,) = await database.take(dying, limit=100)
             assert taken.careful == (deaths > 0)
             assert await database.suspects([klm.customer.id, lot.customer.id]) == ({poison.id: deaths} if deaths else {})
             await database.journal([Start(poison.id, klm.customer.id), Start(innocent.id, klm.customer.id)])
             await database.clear_journal([innocent.id])
             await database.beat(dying, ttl=0)
-        last = await _alive(database)
+        last = await living(database)
         (taken,) = await database.take(last, limit=100)
         assert taken.careful
         assert await database.suspects([klm.customer.id, lot.customer.id]) == {}
@@ -284,18 +243,18 @@ class MembershipConformance:
 
     async def test_only_what_runs_is_charged_with_a_death(self, database: MemberDatabase) -> None:
         """A suspect that waits, or was given back by itself or with its customer, has not killed this worker."""
-        (klm,) = await _worlds(database, "klm")
+        (klm,) = await worlds_of(database, "klm")
         customers = [klm.customer.id]
         tried, back = await due(database, klm.lanes[0])
         starts = [Start(delivery.id, klm.customer.id) for delivery in (tried, back)]
         for _ in range(2):  # the first death is one with both, the second with only one of them
-            dying = await _alive(database)
+            dying = await living(database)
             await database.take(dying, limit=1)
             await database.journal(starts)
             if await database.suspects(customers):
                 await database.clear_journal([], [back.id])
             await database.beat(dying, ttl=0)
-        leaving = await _alive(database)
+        leaving = await living(database)
         await database.take(leaving, limit=1)
         assert await database.suspects(customers) == {tried.id: 2, back.id: 1}
         await database.journal(starts)
@@ -303,99 +262,27 @@ class MembershipConformance:
         await database.take(leaving, limit=1)
         await database.journal(starts)
         await database.leave(leaving)
-        await database.take(await _alive(database), limit=1)
+        await database.take(await living(database), limit=1)
         assert await database.suspects(customers) == {tried.id: 2, back.id: 1}
 
-    # -- races ----------------------------------------------------------------------------------------------------------------------
-
-    async def test_takers_at_the_same_moment_never_take_the_same(self, database: MemberDatabase, another: Another) -> None:
-        """Free customers and a dead worker's, in several rounds."""
-        worlds = await _worlds(database, *(f"c{number}" for number in range(20)))
-        ids = {one.customer.id for one in worlds}
-        databases = [database, await another(), await another()]
-        for round_ in range(1, 6):
-            workers = [await _alive(one) for one in databases]
-            taken: Counter[int] = Counter()
-            while sum(taken.values()) < len(ids):
-                parts = await asyncio.gather(*(one.take(who, limit=4) for one, who in zip(databases, workers, strict=True)))
-                taken.update(t.customer_id for part in parts for t in part)
-                assert {t.epoch for part in parts for t in part} <= {round_}
-            assert taken == Counter(ids)
-            for number, (one, who) in enumerate(zip(databases, workers, strict=True)):
-                await (one.leave(who) if number == round_ % 3 else one.beat(who, ttl=0))
-
-    async def test_a_late_beat_and_a_taker_do_not_both_win(self, database: MemberDatabase, another: Another) -> None:
-        """Whoever was told to be alive still owns everything."""
-        (klm,) = await _worlds(database, "klm")
+    async def test_suspects_are_told_to_whoever_takes_them_next(self, database: MemberDatabase, another: Another) -> None:
+        """Also after an owner that left in peace; what was settled before the death is none."""
+        (klm,) = await worlds_of(database, "klm")
         other = await another()
-        two = await _alive(other)
-        for patience in range(40):
-            one = worker()
-            await database.enter(one, ttl=_LONG)
-            assert await _take(database, one)
-            await database.beat(one, ttl=patience % 4)
-            alive, taken = await asyncio.gather(database.beat(one, ttl=_LONG), other.take(two, limit=100))
-            assert not (alive and taken)
-            assert list(await database.owned(one)) == ([] if taken else [klm.customer.id])
-            await other.give_back(two, [klm.customer.id])
-            await database.leave(one)
-
-    async def test_settling_and_taking_at_the_same_moment_are_one_after_the_other(self, database: MemberDatabase, another: Another) -> None:
-        """What is told to be written is counted once, what is refused is left to the new owner."""
-        (klm,) = await _worlds(database, "klm")
-        await database.add_births(klm.source, klm.births(40), now=NOW, cursor=None)
-        other = await another()
-        settled = 0
-        for _ in range(10):
-            one, two = await _alive(database), await _alive(other)
-            epochs = await _take(database, one)
-            batch = [archived(delivery) for delivery in (await due(database, klm.lanes[0]))[:4]]
-            await database.beat(one, ttl=0)
-            refused, taken = await asyncio.gather(database.settle(batch, epochs), other.take(two, limit=100))
-            assert refused in (frozenset(), {entry.delivery_id for entry in batch})
-            settled += len(batch) - len(refused)
-            assert (await numbers(database, klm.lanes[0]))["archived"] == settled
-            if not taken:  # it passed over a customer whose deliveries were being written
-                taken = await other.take(two, limit=100)
-            assert [t.customer_id for t in taken] == [klm.customer.id]
-            await other.leave(two)
-
-    async def test_the_same_items_born_twice_at_the_same_moment_count_once(self, database: MemberDatabase, another: Another) -> None:
-        """By two processes, in whatever order each goes through them."""
-        klm = await world(database, lanes=2)
-        other = await another()
-        for first in range(0, 1000, 200):
-            births = klm.births(200, first=first)
-            one, two = await asyncio.gather(
-                database.add_births(klm.source, births, now=NOW, cursor="a"),
-                other.add_births(klm.source, births[::-1], now=NOW, cursor="b"),
-            )
-            assert one.items + two.items == 200
-        for lane in klm.lanes:
-            assert (await numbers(database, lane))["waiting"] == len(await due(other, lane, 5000)) == 1000
-
-    # -- hints ----------------------------------------------------------------------------------------------------------------------
-
-    async def test_what_others_do_is_noticed(self, database: MemberDatabase, another: Another) -> None:
-        """Births, customers, pauses, retries and what is given back; not what this process itself does with its own."""
-        other = await another()
-        klm = await world(database)
-        one = await _alive(database)
-        await database.take(one, limit=100)
-        await _moved(database, other.add_births(klm.source, klm.births(2), now=NOW, cursor=None))
-        await _moved(database, other.set_customer_state("airline", CustomerState.PAUSED))
-        await _moved(database, other.retry(now=NOW))
-        before = await database.changes()
-        await database.add_births(klm.source, klm.births(3, first=2), now=NOW, cursor=None)
-        await database.retry(now=NOW)
-        await _moved(other, database.give_back(one, [klm.customer.id]))
-        assert await database.changes() == before
-
-
-async def _moved(database: MemberDatabase, act: Awaitable[object]) -> None:
-    """Does something elsewhere, and waits until it is noticed here."""
-    before = await database.changes()
-    await act
-    async with asyncio.timeout(10):
-        while await database.changes() == before:  # noqa: ASYNC110  what comes from another process can only be asked for
-            await asyncio.sleep(0.002)
+        one, two = await living(database), await living(other)
+        epochs = await taken_by(database, one)
+        done, begun = await due(database, klm.lanes[0])
+        await database.journal([Start(done.id, klm.customer.id), Start(begun.id, klm.customer.id)])
+        await database.settle([archived(done)], epochs)
+        await database.beat(one, ttl=0)
+        await other.take(two, limit=100)
+        assert await other.suspects([klm.customer.id]) == {begun.id: 1}
+        await other.leave(two)
+        three = await living(database)
+        (taken,) = await database.take(three, limit=100)
+        assert taken.careful
+        assert await database.suspects([klm.customer.id]) == {begun.id: 1}
+        await database.clear_journal([begun.id])
+        await database.leave(three)
+        (taken,) = await other.take(await living(other), limit=100)
+        assert not taken.careful

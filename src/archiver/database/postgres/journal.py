@@ -16,6 +16,11 @@ _WRITE = """
 INSERT INTO journal (delivery_id, customer_id, deaths, running) SELECT given.*, 0, true FROM unnest(%s::bigint[], %s::bigint[]) AS given
 ON CONFLICT (delivery_id) DO UPDATE SET running = true
 """
+# Its upload ended, and was settled, and the worker died before the line went: nobody died of it.
+_FORGET_SETTLED = """
+DELETE FROM journal USING deliveries
+WHERE journal.customer_id = ANY(%s::bigint[]) AND deliveries.id = journal.delivery_id AND deliveries.state <> 'waiting'
+"""
 _COUNT = """
 UPDATE journal SET deaths = deaths + 1, running = false WHERE customer_id = ANY(%s::bigint[]) AND running RETURNING delivery_id, deaths
 """
@@ -58,6 +63,7 @@ def clear(raw: Raw, ended: Collection[int], given_back: Collection[int]) -> None
 
 def count_deaths(raw: Raw, pipeline: psycopg.Pipeline, customer_ids: Collection[int]) -> None:
     """One death more for all that runs by these customers' journals; what has had enough is rejected. In the caller's transaction."""
+    raw.execute(_FORGET_SETTLED, (numbers(customer_ids),))
     counted = raw.execute(_COUNT, (numbers(customer_ids),))
     pipeline.sync()
     poison = numbers(delivery_id for delivery_id, deaths in counted if deaths >= POISON_DEATHS)

@@ -54,7 +54,9 @@ WITH RECURSIVE owners (owner) AS (
 UPDATE customers SET owner = %(me)s, epoch = epoch + 1, served_at = {_NOW}
 FROM turn WHERE customers.id = turn.id AND customers.id = ANY(ARRAY(SELECT id FROM turn))
   AND EXISTS (SELECT FROM workers WHERE workers.id = %(me)s AND alive_until > {_NOW})
-RETURNING customers.id, customers.epoch, turn.owner <> ''
+RETURNING customers.id, customers.epoch, turn.owner <> '', EXISTS (
+    SELECT FROM journal WHERE journal.customer_id = customers.id AND deaths > 0
+)
 """  # noqa: S608  made of constants
 
 _FREE = "UPDATE customers SET owner = '' WHERE owner = %(me)s AND id = ANY(%(ids)s::bigint[])"
@@ -102,11 +104,10 @@ def take(raw: Raw, worker: Worker, limit: int) -> list[Taken]:
         raw.execute(BURY, {"me": worker.id})
         rows = raw.execute(TAKE, {"me": worker.id, "most": limit})
         pipeline.sync()
-        taken = [Taken(*row) for row in rows]
-        orphans = [one.customer_id for one in taken if one.careful]
-        if orphans:
+        taken = rows.fetchall()
+        if orphans := [customer for customer, _, orphaned, _ in taken if orphaned]:
             count_deaths(raw, pipeline, orphans)
-    return taken
+    return [Taken(customer, epoch, careful=orphaned or suspected) for customer, epoch, orphaned, suspected in taken]
 
 
 def give_back(raw: Raw, worker: Worker, customer_ids: Collection[int]) -> None:

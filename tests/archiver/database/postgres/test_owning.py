@@ -7,7 +7,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from archiver.database.conformance.membership import Another, MemberDatabase, MembershipConformance
+from archiver.database.conformance.members import Another, MemberDatabase
+from archiver.database.conformance.membership import MembershipConformance
 from archiver.database.postgres import PostgresDatabase
 
 
