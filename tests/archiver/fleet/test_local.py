@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
+from archiver.database.port import Worker
 from archiver.errors import FencedError
 from archiver.fleet.local import LocalFleet
 from archiver.model import CustomerState
@@ -91,3 +92,28 @@ async def test_sources_are_watched_while_their_customer_is_active(world: World) 
         assert watched == ["begin", "end", "begin"]
     await other.close()
     assert watched[-1] == "end"
+
+
+@in_virtual_time
+async def test_a_clean_end_is_no_death_and_a_failure_is_one(world: World) -> None:
+    """Who drained has left; what ended by an error may have died of what was under way, and the next one is careful."""
+
+    async def beside() -> None:
+        raise FencedError("somebody else owns it")
+
+    probe = Worker(id="probe", host="host", pid=1)
+    await world.run_until_empty()
+    assert not await world.database.enter(probe, ttl=0)
+    await world.database.leave(probe)
+    with pytest.raises(FencedError):
+        await LocalFleet(world.clock).run(world.assembly(), asyncio.Event(), drain_seconds=5, beside=[beside()])
+    assert await world.database.enter(probe, ttl=0)
+
+
+@in_virtual_time
+async def test_a_database_that_is_away_delays_the_beginning_and_not_the_end(world: World) -> None:
+    """It waits until it is known whether somebody died; that it leaves it says once, and the next one is careful in vain."""
+    world.database.fails.update(enter=3, leave=1)
+    await world.run_until_empty()
+    assert world.database.fails.total() == 0
+    assert await world.database.enter(Worker(id="probe", host="host", pid=1), ttl=0)
