@@ -3,7 +3,8 @@
     ArchiverError
     ├── ItemError                    scope item: only this item is concerned
     │   ├── TransientError           5xx, reset, wrong offset: worth another try
-    │   │   └── IntegrityError       bytes, size or hash do not agree: nothing was kept, worth another try
+    │   │   ├── IntegrityError       bytes, size or hash do not agree: nothing was kept, worth another try
+    │   │   └── SourceReadError      the source did not give the bytes this time
     │   ├── RejectedError            the storage will never take it under this name: needs a person
     │   │   └── ConflictError        something that we did not write stands at the item's path
     │   ├── PoisonError              the process died of it, again and again: needs a person
@@ -51,6 +52,7 @@ __all__ = [
     "Scope",
     "SourceChangedError",
     "SourceGoneError",
+    "SourceReadError",
     "SourceThrottledError",
     "ThrottleKind",
     "ThrottledError",
@@ -109,6 +111,10 @@ class TransientError(ItemError):
 
 class IntegrityError(TransientError):
     """Bytes, size or hash do not agree. Nothing became visible, or what did was taken back."""
+
+
+class SourceReadError(TransientError):
+    """The source did not give the item's bytes this time: the destination is not to blame."""
 
 
 class RejectedError(ItemError):

@@ -124,10 +124,10 @@ class Cloud(World):
         activity = self.sandbox.world.accounts[name].activity
         called, asked = activity.called, self.asked.setdefault(name, [])
 
-        def heard(route: str, received_at: float, *, commits: bool) -> None:
+        def heard(route: str, *args: Any, **named: Any) -> None:
             asked.append((self.clock.time(), route))
             self.changed.set()
-            called(route, received_at, commits=commits)
+            called(route, *args, **named)
 
         activity.called = heard  # type: ignore[method-assign]  # the ledger tells seconds only
 

@@ -1,12 +1,12 @@
-"""A TCP proxy on loopback whose network goes wrong on request: the eight toxics of Toxiproxy, in either direction, while connections are open.
+"""A TCP proxy on loopback whose network goes wrong on request: Toxiproxy's eight toxics, either way, while connections are open.
 
     async with FaultProxy(sandbox.url) as proxy:
         proxy.add(Toxic("latency", seconds=0.3), Toxic("reset_peer", direction="down"))
         …
         proxy.heal()
 
-From another process: ``python tests/support/faultproxy.py TARGET`` prints one line of JSON with its ``url`` and its ``control`` port. Each line
-that is sent to the control port is a JSON list of toxics, which are in force from then on; ``[]`` heals. It is answered with the same list.
+From another process: ``python tests/support/faultproxy.py TARGET`` prints one line of JSON with its ``url`` and its ``control`` port. Each
+line that is sent to the control port is a JSON list of toxics, which are in force from then on; ``[]`` heals. The answer is the same list.
 """
 
 from __future__ import annotations

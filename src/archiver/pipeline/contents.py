@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from functools import partial
 
 from archiver.destinations.port import Features, Upload
-from archiver.errors import ArchiverError, MisconfiguredError, Scope, SourceChangedError, TransientError
+from archiver.errors import ArchiverError, MisconfiguredError, Scope, SourceChangedError, SourceReadError, TransientError
 from archiver.model import Connection, Delivery, Item, Session
 from archiver.sources.port import Source
 
@@ -70,7 +70,7 @@ class Contents:
         failed: list[tuple[Delivery, ArchiverError]] = []
         for delivery, data in zip(whole, await self._read_many([d.item for d in whole]), strict=True):
             if isinstance(data, ArchiverError):
-                failed.append((delivery, data))
+                failed.append((delivery, _of_source(data)))
                 continue
             digest = hashlib.sha256(data).digest()
             item = delivery.item
@@ -108,7 +108,7 @@ class Contents:
         """The stream of a large item; instead of ending short or long it raises, so that nothing wrong is ever committed."""
         source = self._sources.get(item.source_id)
         if source is None:
-            raise TransientError("the item's source is not connected any more")
+            raise SourceReadError("the item's source is not connected any more")
         position = offset
         try:
             async for chunk in source.stream(item, offset):
@@ -118,9 +118,14 @@ class Contents:
                 yield chunk
         except ArchiverError as error:
             if error.scope is Scope.ITEM:
-                raise
+                raise _of_source(error) from None
             # Said as the item's trouble: the adapter that reads this stream must not take it for its own provider's.
-            raise TransientError(f"the source: {error.message}") from error
+            raise SourceReadError(f"the source: {error.message}") from error
         if item.size is not None and position != item.size:
             more = "more" if position > item.size else position
             raise SourceChangedError(f"the source declared {item.size} bytes and gave {more}")
+
+
+def _of_source(error: ArchiverError) -> ArchiverError:
+    """A failure that does not say whose it is becomes the source's, so that nobody blames the destination."""
+    return SourceReadError(error.message, hint=error.hint) if type(error) is TransientError else error

@@ -13,6 +13,7 @@ from archiver.pipeline.careful import CarefulLane
 from archiver.pipeline.circuit import Circuit
 from archiver.pipeline.gate import Gate
 from archiver.pipeline.share import Claim
+from archiver.pipeline.trouble import Trouble
 from genstage import Consumer, Subscription
 from genstage.clock import Clock
 
@@ -40,6 +41,7 @@ class Lane:
         stopping: Nothing may begin any more: the process drains, or the customer was paused or is to be given back.
         dropped: Its customer is not held any more: whatever still comes of it is forgotten.
         failures: How often in a row its provider or source was away.
+        trouble: How its calls ended lately.
         puts: `put_many` calls that run.
         careful: What it heeds after a death; None if it need not.
         queued: Deliveries that have arrived and not begun.
@@ -75,6 +77,7 @@ class Lane:
         "queued",
         "stopping",
         "subscription",
+        "trouble",
         "uploader",
     )
 
@@ -103,6 +106,7 @@ class Lane:
         self._settled_meanwhile: set[int] = set()
         self.closed_until = 0.0
         self.failures = 0
+        self.trouble = Trouble()
         self.stopping = False
         self.dropped = False
         self.uploader: Consumer[Delivery] | None = None

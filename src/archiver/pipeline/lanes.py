@@ -101,6 +101,7 @@ class Lanes:
     def worked(self, lane: Lane) -> None:
         """The provider answered as it should."""
         lane.failures = 0
+        lane.trouble.worked(self._clock.time())
         lane.circuit.worked()
 
     def back(self) -> None:

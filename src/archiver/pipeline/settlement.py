@@ -12,7 +12,7 @@ from functools import partial
 from typing import Protocol
 
 from archiver.database.port import Database, Settled
-from archiver.errors import DatabaseUnavailableError, SourceChangedError, SourceGoneError
+from archiver.errors import DatabaseUnavailableError, SourceChangedError, SourceGoneError, TransientError
 from archiver.lifecycle import DeliveryState
 from archiver.model import ConnectionState, Delivery, Receipt, Session
 from archiver.outcome import Archived, Deferred, Gone, Outcome, Parked, Rejected, Throttled, Unavailable
@@ -28,7 +28,10 @@ RETRY_SECONDS = (5, 60, 300, 1200, 3600, 3 * 3600, 24 * 3600)
 
 The last five are those of the product that users know."""
 LOOKS = 3
-"""A source's word that an item is gone or changed is believed at the third look, over at least a minute."""
+"""A source's word that an item is gone or changed is believed at the third look …"""
+LOOK_SECONDS = {SourceGoneError.__name__: 60.0, SourceChangedError.__name__: 600.0}
+"""… with so long between two of them, at most (half of it at least): a minute for what is gone, ten for what may still be written."""
+_TOGETHER_MILLIS = 1000
 _BATCH = 2000
 
 
@@ -86,6 +89,7 @@ class Settlement:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._last_turn = (0, 0.0, 0, 0)
         self.away = False
         self.archived = 0
         self.archived_bytes = 0
@@ -157,17 +161,35 @@ class Settlement:
                 lane, delivery, DeliveryState.WAITING, ready_at=due, attempt=attempt, reason=why, detail=outcome.detail, session=session
             )
             return
+        if outcome.charged and outcome.reason == TransientError.__name__ and not self._blames(lane, delivery, outcome):
+            self._give_back(lane, delivery, outcome.session)
+            return
         tell = partial(self._fail, lane, delivery, attempt=attempt, reason=outcome.reason)
-        looks = outcome.reason in {SourceGoneError.__name__, SourceChangedError.__name__}
-        if looks and attempt >= LOOKS:
+        if outcome.reason in LOOK_SECONDS and attempt >= LOOKS:
             gone = outcome.reason == SourceGoneError.__name__
             tell(DeliveryState.GONE if gone else DeliveryState.REJECTED, detail=f"at the third look: {outcome.detail}")
         elif attempt > len(RETRY_SECONDS):
             tell(DeliveryState.REJECTED, detail=f"after {attempt} tries: {outcome.detail}")
         else:
-            longest = RETRY_SECONDS[1 if looks else max(attempt - 1, 0)] * 1000
-            ready_at = self._now() + int(longest * (0.5 + 0.5 * self._jitter.random()))
-            tell(DeliveryState.WAITING, detail=outcome.detail, ready_at=ready_at, session=outcome.session)
+            longest = LOOK_SECONDS.get(outcome.reason) or RETRY_SECONDS[max(attempt - 1, 0)]
+            tell(DeliveryState.WAITING, detail=outcome.detail, ready_at=self._turn(lane, longest), session=outcome.session)
+
+    def _turn(self, lane: Lane, longest: float) -> int:
+        """When a lane's next try is due that has so long at most. What failed together is tried together: it may share a call again."""
+        now = self._now()
+        lane_id, last_longest, told_at, turn = self._last_turn
+        if (lane_id, last_longest) != (lane.id, longest) or not 0 <= now - told_at < _TOGETHER_MILLIS:
+            turn = now + int(longest * (500 + 500 * self._jitter.random()))
+            self._last_turn = (lane.id, longest, now, turn)
+        return turn
+
+    def _blames(self, lane: Lane, delivery: Delivery, outcome: Deferred) -> bool:
+        """Whether a failure of the destination is charged to the item; the lane rests if its provider is to blame, or fails too often."""
+        others = lane.held_items - lane.asked - 1
+        own = lane.trouble.failed(self._clock.time(), delivery.id, others)
+        if self._control is not None and (lane.trouble.prevails or not own):
+            self._control.away(lane, outcome.detail, source=False)
+        return own
 
     def _fail(  # noqa: PLR0913  the parts of one record
         self,

@@ -188,6 +188,42 @@ async def test_what_is_not_charged_keeps_its_tries(bench: Bench) -> None:
     assert (settled.state, settled.attempt) == (DeliveryState.WAITING, 3)
 
 
+FAILED = Deferred(reason="TransientError", detail="502")
+
+
+async def test_when_all_fail_nobody_is_charged_and_the_lane_rests(bench: Bench) -> None:
+    """Three of one call met the same 502: none is written, all are still waiting, and the provider is looked at as a whole."""
+    deliveries = [bench.delivery(number) for number in range(3)]
+    assert not await bench.settle(*((delivery, FAILED) for delivery in deliveries))
+    assert bench.notes.told == [("away", "502", False)] * 3
+    assert not bench.lane.in_flight
+
+
+async def test_one_that_fails_among_others_that_do_not_is_charged(bench: Bench) -> None:
+    """Its provider works, so the trouble is its own."""
+    good, bad = bench.delivery(1), bench.delivery(2)
+    bench.lane.trouble.worked(CLOCK.time())
+    _, settled = await bench.settle((good, Archived(RECEIPT)), (bad, FAILED))
+    assert (settled.delivery_id, settled.state, settled.attempt) == (2, DeliveryState.WAITING, 1)
+    assert not [told for told in bench.notes.told if told[0] == "away"]
+
+
+async def test_a_lane_most_of_whose_uploads_fail_rests_although_some_work(bench: Bench) -> None:
+    """Each failure is charged, since others work; at the fifth the lane begins to rest."""
+    bench.lane.trouble.worked(CLOCK.time())
+    settled = await bench.settle(*((bench.delivery(number), FAILED) for number in range(5)))
+    assert [one.attempt for one in settled] == [1] * 5
+    assert [told for told in bench.notes.told if told[0] == "away"] == [("away", "502", False)]
+
+
+async def test_what_failed_together_is_due_together(bench: Bench) -> None:
+    """So that it may share a call again, instead of a call for each."""
+    settled = await bench.settle(*((bench.delivery(number), Deferred(reason="IntegrityError")) for number in range(10)))
+    assert len({one.ready_at for one in settled}) == 1
+    later = await bench.settle((bench.delivery(11, 1), Deferred(reason="IntegrityError")))
+    assert later[-1].ready_at > settled[0].ready_at, "a second try is due later than a first one"
+
+
 @pytest.mark.parametrize(("reason", "end"), [("SourceGoneError", DeliveryState.GONE), ("SourceChangedError", DeliveryState.REJECTED)])
 async def test_a_source_is_believed_at_the_third_look(bench: Bench, reason: str, end: DeliveryState) -> None:
     """Twice it is looked at again, half a minute to a minute later; the third time it is final."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import itertools
 import statistics
 
 from archiver.destinations.memory import MemoryDestination, RateLimit
@@ -96,7 +97,7 @@ async def test_row_13_without_a_retry_after_the_silence_doubles_up_to_a_minute(w
     await world.check(attempts=0)
     asked = [at for at, _ in world.asked["acme"]]
     # The eleventh call is the first that is answered well.
-    gaps = [after - before for before, after in zip(asked[:10], asked[1:11], strict=True)]
+    gaps = [after - before for before, after in itertools.pairwise(asked[:11])]
     most = [min(60.0, 2.0**number) + 1.2 for number in range(10)]
     assert all(gap <= longest for gap, longest in zip(gaps, most, strict=True)), gaps
     assert sum(gaps) > 20, "that was no backing off"
@@ -137,7 +138,7 @@ async def quiet_dwells(world: World, prefix: str) -> list[float]:
 
 @in_virtual_time
 async def test_row_32_the_quiet_wait_no_longer_for_the_airline(world: World) -> None:
-    """95 % of the items are one customer's: it gets all that its storage takes, and the others' wait at most twice as long as without it."""
+    """95 % of the items are one customer's: it gets all that its storage takes, and the others wait at most twice as long."""
     for name in [*QUIET, "airline"]:
         await world.add_customer(name)
         with_limit(world, name, 5.0)
