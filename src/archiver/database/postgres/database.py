@@ -84,9 +84,10 @@ class PostgresDatabase:
 
     async def close(self) -> None:
         """Lets go of everything; harmless when called twice. A worker that has not left keeps its customers until its time is over."""
-        await asyncio.to_thread(self._listener.stop)
-        for handle in reversed(self._handles):
+        for handle in self._handles:
             await handle.close()
+        # The last: until then it watches over calls that hang.
+        await asyncio.to_thread(self._listener.stop)
 
     async def serve(self) -> None:
         """Any number of processes may serve."""

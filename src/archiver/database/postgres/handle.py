@@ -7,6 +7,7 @@ wait once. A caller that is cancelled leaves a transaction either whole or not b
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import time
@@ -21,6 +22,9 @@ from archiver.database.postgres.address import Address
 from archiver.database.postgres.errors import is_lost, is_worth_another_try, refused, translate
 
 __all__ = ["Handle", "Raw", "at_once"]
+
+# It warns of connections that are gone, of which our errors tell.
+logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -43,8 +47,16 @@ def at_once(raw: Raw) -> Iterator[psycopg.Pipeline]:
 
     Their answers can be read when it is over, or after a `sync` of what is yielded, which is a journey more.
     """
-    with raw.pipeline() as pipeline, raw.transaction():
-        yield pipeline
+    # Not with the driver's own `transaction`, which waits for the answer to BEGIN.
+    try:
+        with raw.pipeline() as pipeline:
+            raw.execute("BEGIN")
+            yield pipeline
+            raw.execute("COMMIT")
+    except BaseException:
+        if not raw.closed:
+            raw.rollback()
+        raise
 
 
 class Handle:
@@ -140,7 +152,8 @@ class Handle:
     def _dressed(self, raw: Raw) -> sa.Connection:
         """The connection as SQLAlchemy's; made when it is first wanted."""
         if self._core is None:
-            engine = sa.create_engine("postgresql+psycopg://", creator=lambda: raw, poolclass=sa.StaticPool)
+            # Nothing is reset when it is given up: that would only complain of a connection which is gone.
+            engine = sa.create_engine("postgresql+psycopg://", creator=lambda: raw, poolclass=sa.StaticPool, pool_reset_on_return=None)
             # The connection is in autocommit mode, for `run`; so the transaction is begun by its name.
             sa.event.listen(engine, "begin", lambda core: core.exec_driver_sql("BEGIN"))
             self._core = engine.connect()
