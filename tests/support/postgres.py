@@ -15,7 +15,6 @@ import tempfile
 import warnings
 from pathlib import Path
 from typing import Literal, Self
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
@@ -44,7 +43,8 @@ class Server:
 
     def address_of(self, database: str) -> str:
         """The address of another database of this server."""
-        return urlunsplit(urlsplit(self.address)._replace(path=f"/{database}"))
+        base, mark, query = self.address.partition("?")
+        return f"{base.rpartition('/')[0]}/{database}{mark}{query}"
 
     def execute(self, statement: sql.SQL | sql.Composed, database: str | None = None) -> list[tuple[object, ...]]:
         """Runs one statement outside a transaction, in the server's first database unless another is named; its rows."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -13,6 +12,8 @@ from archiver.errors import ConfigError
 __all__ = ["Address"]
 
 _HINT = "Such as postgresql://archiver@db.example.com/archiver; the password may stand in PGPASSWORD or in ~/.pgpass."
+
+_OURS = "prepare_threshold="
 
 # What libpq leaves to the operating system, which notices a connection that is gone only after hours.
 _DEFAULTS = {
@@ -38,11 +39,12 @@ class Address:
 
     def __init__(self, text: str) -> None:
         try:
-            parts = urlsplit(text)
-            query = dict(parse_qsl(parts.query, keep_blank_values=True))
-            threshold = query.pop("prepare_threshold", "5")
-            self.prepare_threshold = None if threshold == "none" else int(threshold)
-            known = conninfo_to_dict(urlunsplit(parts._replace(query=urlencode(query))))
+            base, _, query = text.partition("?")
+            parameters = [one for one in query.split("&") if one]
+            threshold = [one.removeprefix(_OURS) for one in parameters if one.startswith(_OURS)] or ["5"]
+            self.prepare_threshold = None if threshold[-1] == "none" else int(threshold[-1])
+            others = "&".join(one for one in parameters if not one.startswith(_OURS))
+            known = conninfo_to_dict(f"{base}?{others}" if others else base)
         except (ValueError, psycopg.Error):
             # Their words repeat the address, password and all.
             raise ConfigError("the address of the database cannot be understood", hint=_HINT) from None
