@@ -209,8 +209,10 @@ class Cloud(World):
         """Returns when everything that these customers were given has ended in one way or another."""
         async with asyncio.timeout(seconds):
             for name in names or tuple(self.sent):
+                self.changed.clear()
                 while await self.ended(name) < len(self.sent[name]):
-                    await asyncio.sleep(0.05)
+                    await self.changed.wait()
+                    self.changed.clear()
 
     async def check(self, *names: str, missing: int = 0, attempts: int | None = None, obedient: bool = True) -> None:
         """The promise: what was given is there once, with its bytes, and the database says so; nothing else is there.

@@ -65,7 +65,7 @@ class FaultProxy:
 
     Args:
         target: The server: a URL, ``host:port``, or the path of a unix socket.
-        buffer_bytes: Of each socket's receive buffer in the kernel; small ones make a slow network felt by who sends. None leaves it.
+        buffer_bytes: Of what is received and not passed on; a small buffer makes a slow network felt by who sends. None leaves it.
         seed: Of the slicer's randomness.
 
     Attributes:
@@ -135,7 +135,7 @@ class FaultProxy:
 
     async def _listen(self) -> None:
         listener = self._listener()
-        self._server = await asyncio.start_server(self._take, sock=listener, limit=_CHUNK_BYTES)
+        self._server = await asyncio.start_server(self._take, sock=listener, limit=self._buffer_bytes or _CHUNK_BYTES)
         self.port = listener.getsockname()[1]
 
     def _bind(self) -> None:
@@ -183,7 +183,7 @@ class FaultProxy:
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._pump(reader, far, "up"))
                 both.create_task(self._pump(back, writer, "down"))
-        except* (_CutError, OSError):
+        except* (_CutError, OSError, asyncio.CancelledError):  # cancelled by `__aexit__` only, which waits for nothing else
             _reset(writer)
             if far is not None:
                 _reset(far)

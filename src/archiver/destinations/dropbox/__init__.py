@@ -17,6 +17,7 @@ put_many ──> appends ──────────> commits ─────
 | `sessions` | upload sessions that were asked for in advance, and closed ones that wait for their commit |
 | `api` | one HTTP call: token, turn, time limits |
 | `body` | bytes on their way, without a copy |
+| `progress` | how long a call may take: as long as bytes move |
 | `tokens` | the access token, refreshed once however many wait for it |
 | `errors` | Dropbox's language, translated: the only place that reads its words |
 | `wire` | the shapes of arguments and answers |

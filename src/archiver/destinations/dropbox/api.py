@@ -8,8 +8,9 @@ from typing import TypeVar
 import aiohttp
 import msgspec
 
-from archiver.destinations.dropbox.body import NO_PROGRESS_SECONDS, Body
+from archiver.destinations.dropbox.body import Body
 from archiver.destinations.dropbox.errors import Reply, expired, network_error, pace_error, reply_error, token_error
+from archiver.destinations.dropbox.progress import Progress
 from archiver.destinations.dropbox.tokens import Credentials, Tokens
 from archiver.destinations.dropbox.wire import TokenResult, decode
 from archiver.destinations.port import CallKind, Context
@@ -20,7 +21,7 @@ __all__ = ["Api", "Request"]
 _T = TypeVar("_T")
 
 _ERROR_BYTES = 64 * 1024  # of an error's body that are read: it may be an endless HTML page
-_LIMITS = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=30.0, sock_read=NO_PROGRESS_SECONDS)
+_LIMITS = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=30.0, sock_read=None)  # see `Progress`
 _TOKEN = msgspec.json.Decoder(TokenResult)
 
 
@@ -106,7 +107,11 @@ class Api:
 
     async def _post(self, route: str, url: str, headers: Mapping[str, str], data: Body | Mapping[str, str]) -> Reply:
         try:
-            async with self._http.post(url, data=data, headers=headers, timeout=_LIMITS, allow_redirects=False) as response:
+            async with (
+                Progress() as progress,
+                self._http.post(url, data=_watched(data, progress), headers=headers, timeout=_LIMITS, allow_redirects=False) as response,
+            ):
+                progress.receives(response.content)
                 body = await response.read() if response.status == 200 else await _head(response)
                 return Reply(
                     route=route,
@@ -125,6 +130,13 @@ class Api:
                 raise token_error(reply, self._clock.wall())
         result: TokenResult = decode(reply.body, _TOKEN)
         return result.access_token, result.expires_in
+
+
+def _watched(data: Body | Mapping[str, str], progress: Progress) -> Body | Mapping[str, str]:
+    """What is sent, with whoever watches over it."""
+    if isinstance(data, Body):
+        data.progress = progress
+    return data
 
 
 async def _head(response: aiohttp.ClientResponse) -> bytes:
