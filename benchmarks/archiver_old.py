@@ -65,7 +65,7 @@ class OldSettings(msgspec.Struct, frozen=True):
 
 
 AS_WRITTEN = OldSettings(interval=5, threads=50, batch=50)
-TUNED = OldSettings(interval=1, threads=6, batch=1000)
+TUNED = OldSettings(interval=1, threads=4, batch=1000)
 """The best of those that `python -m benchmarks.archiver --tune` tries."""
 
 

@@ -36,7 +36,7 @@ class RcloneSettings(msgspec.Struct, frozen=True):
         return " ".join(self.flags)
 
 
-BEST = RcloneSettings(["--transfers", "6", "--tpslimit", "12", "--dropbox-batch-mode", "off"])
+BEST = RcloneSettings(["--transfers", "4", "--tpslimit", "12", "--dropbox-batch-mode", "off"])
 """The best of those that `python -m benchmarks.archiver --tune` tries."""
 
 
