@@ -206,7 +206,8 @@ class Lanes:
             if rung := self._timers.ring(self._clock.time()):
                 self.hint(rung)
             for lane in list(self.awake.values()):
-                if self._is_over(lane):  # asked for each when its turn has come: putting one away takes time
+                # Asked for each when its turn has come: putting one away takes time, in which another may have fallen.
+                if self.awake.get(lane.id) is lane and self._is_over(lane):
                     await self._put_away(lane)
             if not self._hinted and not self._chores:
                 await self._rest()

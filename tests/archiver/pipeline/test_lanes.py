@@ -9,6 +9,7 @@ from archiver.destinations.port import Destination, Pace
 from archiver.errors import ConfigError, ReconnectNeededError, TransientError, UnavailableError
 from archiver.model import Connection, ConnectionState, CustomerState
 from archiver.pipeline.events import LaneIdle, LaneParked, LaneResumed, LaneWoke, ProviderUnavailable
+from support.fleet import FleetWorld, in_fleet_time
 from support.world import World, in_virtual_time
 
 
@@ -264,3 +265,25 @@ async def test_a_lane_that_is_being_parked_is_not_taken_for_resumed(world: World
         await other.close()
     assert not world.seen(LaneResumed)
     assert (await world.counters("acme")).state is ConnectionState.RECONNECT_NEEDED
+
+
+@in_fleet_time
+async def test_lanes_that_fall_while_another_is_put_away_are_let_alone(world: FleetWorld) -> None:
+    """The worker's deadline comes while the database takes its time with a pace: that is no reason to end."""
+    for name in ("first", "second"):
+        await world.add_customer(name)
+        world.put(name, 1)
+    worker = world.worker()
+    fell = asyncio.Event()
+
+    async def fall() -> None:
+        if not fell.is_set():
+            fell.set()
+            worker.assembly.drop()
+
+    worker.database.before["save_pace"] = fall
+    async with world.fleet(worker):
+        await fell.wait()
+        await asyncio.sleep(2.0)
+        assert worker.ended is None
+        assert not worker.assembly.lanes.awake
