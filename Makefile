@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test check format docs bench bench-pacer bench-line bench-archiver bench-database bench-genstage lock clean
+.PHONY: help setup demo test sim check format docs bench bench-pacer bench-line bench-archiver bench-database bench-genstage lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -34,6 +34,11 @@ demo: $(READY) ## the whole line on made-up customers and a Dropbox on loopback,
 
 test: $(READY) ## all tests, with the scenarios that start and kill real processes
 	$(BIN)/python -m pytest tests
+
+# SEEDS=n plays so many; SEED=k plays one again and tells its end; JOBS=j at a time.
+SEEDS ?= 1000
+sim: $(READY) ## the real code in virtual time against every fault: SEEDS=n of them, or one with SEED=k
+	PYTHONPATH=tests $(BIN)/python -m simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(if $(JOBS),--jobs $(JOBS)) $(if $(JSON),--json $(JSON))
 
 check: $(READY) ## style, types, arrows between the rooms, exports
 	$(BIN)/ruff check
