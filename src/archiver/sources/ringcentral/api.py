@@ -1,0 +1,274 @@
+"""One HTTP call to RingCentral: its token, its turn, what a refusal means."""
+
+from __future__ import annotations
+
+import ipaddress
+import weakref
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import aiohttp
+from yarl import URL
+
+from archiver.errors import ConfigError, MisconfiguredError, ReconnectNeededError, SourceThrottledError, UnavailableError
+from archiver.sources.port import Context
+from archiver.sources.ringcentral.budget import Budget, Grant
+from archiver.sources.ringcentral.errors import Reply, network_error, reply_error, retry_after, token_error, told
+from archiver.sources.ringcentral.settings import Credentials
+from archiver.sources.ringcentral.tokens import Access, Tokens
+from archiver.sources.ringcentral.wire import TokenAnswer, decode
+
+__all__ = ["GROUPS", "Api", "Budgets"]
+
+GROUPS: Final[Mapping[str, str]] = {
+    "call-log": "Heavy",
+    "call-log-sync": "Heavy",
+    "recording": "Heavy",
+    "extension": "Medium",
+    "attachment": "Medium",
+    "message-store": "Light",
+    "message-sync": "Light",
+    "token": "Auth",
+}
+"""The groups that the API's description names; the answers' headers correct them."""
+
+_TOKEN_PATH = "/restapi/oauth/token"  # noqa: S105  an address
+_AGENT = "CallArchiver/1"
+_ERROR_BYTES = 64 * 1024
+_JSON_LIMITS = aiohttp.ClientTimeout(total=300.0, sock_connect=30.0, sock_read=60.0)
+_CONTENT_LIMITS = aiohttp.ClientTimeout(total=None, sock_connect=30.0, sock_read=60.0)
+_REFUSALS = 5  # 429s in a row, each waited out, after which a look gives up
+_NETWORK = (aiohttp.ClientError, TimeoutError, OSError)
+
+
+class Budgets:
+    """The budgets of a process: one per user and application, however many sources spend it."""
+
+    def __init__(self) -> None:
+        self._budgets: weakref.WeakValueDictionary[tuple[str, str, str], Budget] = weakref.WeakValueDictionary()
+
+    def of(self, base_url: str, client_id: str, user: str) -> Budget:
+        """The budget of a user with an application; that of the application's token endpoint if ``user`` is empty."""
+        budget = self._budgets.get((base_url, client_id, user))
+        if budget is None:
+            budget = self._budgets[base_url, client_id, user] = Budget(GROUPS)
+        return budget
+
+
+class Api:
+    """Calls of one account.
+
+    Args:
+        context: Clock, HTTP session, where secrets are kept.
+        base_url: Without a slash at the end.
+        credentials: What the account was connected with.
+        budgets: The process's.
+    """
+
+    def __init__(self, context: Context, base_url: str, credentials: Credentials, budgets: Budgets) -> None:
+        if context.http is None:
+            raise ConfigError("the source ringcentral needs an HTTP session")
+        self._http = context.http
+        self._clock = context.clock
+        self._base = base_url
+        self._credentials = credentials
+        self._budgets = budgets
+        self._tokens = Tokens(credentials, context.secrets, context.clock, self._new_token)
+        self._token_budget = budgets.of(base_url, credentials.client_id, "")
+        self._budget: Budget | None = None
+        self._user = ""
+
+    def __repr__(self) -> str:
+        return f"Api({self._base!r})"
+
+    async def ask(self, route: str, address: str, shape: Any, query: Sequence[tuple[str, str]] = ()) -> Any:
+        """Looks: waits for its turn, and for the end of a penalty.
+
+        Args:
+            route: One of `GROUPS`.
+            address: A path, or a whole address that RingCentral gave.
+            shape: Of the answer.
+            query: More parameters.
+
+        Raises:
+            ArchiverError: See `archiver.sources.ringcentral.errors`.
+        """
+        url = self._trusted(address)
+        renewed = False
+        for _ in range(_REFUSALS):
+            budget, grant = await self._look_turn(route)
+            access = await self._access(budget, grant)
+            reply = await self._fetch(route, url, query, access, (budget, grant))
+            if reply.status == 200:
+                return decode(reply.body, shape)
+            if reply.status == 401 and not renewed:
+                renewed = True
+                self._tokens.ran_out(access)
+            elif reply.status != 429:
+                raise reply_error(reply, route, self._clock.wall())
+        raise UnavailableError(f"RingCentral refuses {route} for its rate, again and again")
+
+    @asynccontextmanager
+    async def content(self, route: str, address: str, offset: int, *, only_head: bool = False) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Reads bytes, if it is their turn.
+
+        Args:
+            route: One of `GROUPS`.
+            address: A path, or a whole address that RingCentral gave.
+            offset: Where to begin.
+            only_head: Only the first byte is wanted, for what the headers say; that is a look, and waits.
+
+        Raises:
+            SourceThrottledError: Its turn comes later.
+            ArchiverError: See `archiver.sources.ringcentral.errors`.
+        """
+        url = self._trusted(address)
+        headers = {"Range": "bytes=0-0" if only_head else f"bytes={offset}-"} if only_head or offset else {}
+        for last in (False, True):
+            budget, grant = await (self._look_turn(route) if only_head else self._content_turn(route))
+            access = await self._access(budget, grant)
+            response = await self._send(route, url, (), access, (budget, grant), headers=headers, limits=_CONTENT_LIMITS)
+            try:
+                if response.status in {200, 206, 416}:
+                    yield response
+                    return
+                reply = Reply(status=response.status, headers=response.headers, body=await _beginning(response, route))
+            finally:
+                response.close()
+            if reply.status == 429:
+                raise SourceThrottledError(f"RingCentral's limit on {route} is used up", retry_after=budget.turn(route, self._clock.time()))
+            if reply.status != 401 or last:
+                raise reply_error(reply, route, self._clock.wall())
+            self._tokens.ran_out(access)
+
+    def wait(self, route: str) -> float:
+        """Seconds until a look may be taken; 0 before the first call."""
+        return 0.0 if self._budget is None else self._budget.wait(route, self._clock.time())
+
+    # -- turns ----------------------------------------------------------------------------------------------------------------------
+
+    async def _look_turn(self, route: str) -> tuple[Budget, Grant]:
+        budget = await self._own_budget()
+        while not isinstance(grant := budget.take(route, self._clock.time(), look=True), Grant):
+            await self._clock.sleep(grant)
+        return budget, grant
+
+    async def _content_turn(self, route: str) -> tuple[Budget, Grant]:
+        budget = await self._own_budget()
+        now = self._clock.time()
+        grant = budget.take(route, now, look=False)
+        if not isinstance(grant, Grant):
+            raise SourceThrottledError(f"RingCentral's limit on {route} is used up", retry_after=budget.turn(route, now))
+        return budget, grant
+
+    async def _own_budget(self) -> Budget:
+        access = await self._tokens.get()
+        if self._budget is None or access.user != self._user:
+            self._budget, self._user = self._budgets.of(self._base, self._credentials.client_id, access.user or "-"), access.user
+        return self._budget
+
+    async def _access(self, budget: Budget, grant: Grant) -> Access:
+        try:
+            return await self._tokens.get()
+        except BaseException:
+            budget.lost(grant, self._clock.time())
+            raise
+
+    # -- sending --------------------------------------------------------------------------------------------------------------------
+
+    async def _fetch(self, route: str, url: URL, query: Sequence[tuple[str, str]], access: Access, turn: tuple[Budget, Grant]) -> Reply:
+        response = await self._send(route, url, query, access, turn, headers={}, limits=_JSON_LIMITS)
+        async with response:
+            if response.status != 200:
+                return Reply(status=response.status, headers=response.headers, body=await _beginning(response, route))
+            try:
+                return Reply(status=200, headers=response.headers, body=await response.read())
+            except _NETWORK as error:
+                raise network_error(error, route) from None
+
+    async def _send(  # noqa: PLR0913  the parts of one request
+        self,
+        route: str,
+        url: URL,
+        query: Sequence[tuple[str, str]],
+        access: Access,
+        turn: tuple[Budget, Grant],
+        *,
+        headers: Mapping[str, str],
+        limits: aiohttp.ClientTimeout,
+    ) -> aiohttp.ClientResponse:
+        """Sends, and tells the budget how it ended."""
+        budget, grant = turn
+        sent = {"Authorization": f"Bearer {access.token}", "User-Agent": _AGENT, **headers}
+        try:
+            response = await self._http.get(url, params=query or None, headers=sent, timeout=limits, max_redirects=3)
+        except BaseException as error:
+            budget.lost(grant, self._clock.time())
+            if isinstance(error, _NETWORK):
+                raise network_error(error, route) from None
+            raise
+        now = self._clock.time()
+        if response.status == 429:
+            wait = retry_after(Reply(status=429, headers=response.headers, body=b""), self._clock.wall())
+            budget.refused(grant, now, told(response.headers), wait)
+        else:
+            budget.answered(grant, route, now, told(response.headers))
+        return response
+
+    async def _new_token(self, form: Mapping[str, str]) -> TokenAnswer:
+        known, budget = self._credentials, self._token_budget
+        while not isinstance(grant := budget.take("token", self._clock.time(), look=True), Grant):
+            await self._clock.sleep(grant)
+        auth = aiohttp.BasicAuth(known.client_id, known.client_secret) if known.client_secret else None
+        fields = dict(form) if auth else {**form, "client_id": known.client_id}
+        headers = {"User-Agent": _AGENT, "Accept": "application/json"}
+        try:
+            async with self._http.post(
+                self._base + _TOKEN_PATH, data=fields, auth=auth, headers=headers, timeout=_JSON_LIMITS, allow_redirects=False
+            ) as response:
+                reply = Reply(status=response.status, headers=response.headers, body=await response.content.read(_ERROR_BYTES))
+        except BaseException as error:
+            budget.lost(grant, self._clock.time())
+            if isinstance(error, _NETWORK):
+                raise network_error(error, "oauth/token") from None
+            raise
+        now = self._clock.time()
+        if reply.status == 429:
+            budget.refused(grant, now, told(reply.headers), retry_after(reply, self._clock.wall()))
+        else:
+            budget.answered(grant, "token", now, told(reply.headers))
+        if reply.status != 200:
+            raise token_error(reply, self._clock.wall())
+        answer: TokenAnswer = decode(reply.body, TokenAnswer)
+        if not answer.access_token:
+            raise ReconnectNeededError("RingCentral gave an empty access token")
+        return answer
+
+    def _trusted(self, address: str) -> URL:
+        """An address that may see the token: the platform itself, or a host of the same domain over TLS (recordings have their own)."""
+        if address.startswith("/"):
+            return URL(self._base + address, encoded=True)
+        base, parts = urlsplit(self._base), urlsplit(address)
+        same = (parts.scheme, parts.netloc) == (base.scheme, base.netloc)
+        if not same and not (parts.scheme == "https" and _domain(parts.hostname) == _domain(base.hostname) != ""):
+            raise MisconfiguredError("RingCentral named an address elsewhere; the access token is not sent there")
+        return URL(address, encoded=True)
+
+
+def _domain(host: str | None) -> str:
+    """The last two words of a host's name; empty for an address in numbers."""
+    try:
+        ipaddress.ip_address(host or "")
+    except ValueError:
+        words = (host or "").lower().split(".")
+        return ".".join(words[-2:]) if len(words) >= 2 else ""
+    return ""
+
+
+async def _beginning(response: aiohttp.ClientResponse, route: str) -> bytes:
+    try:
+        return await response.content.read(_ERROR_BYTES)
+    except _NETWORK as error:
+        raise network_error(error, route) from None

@@ -1,0 +1,177 @@
+"""The limits of one user with one application: believed from the headers, never exceeded, never poked while a penalty runs. Pure.
+
+RingCentral counts calls by group (Light, Medium, Heavy) and says in each answer which group the call fell into, how many it permits in
+which window and how many remain. One call too many begins a penalty, and every call during the penalty begins it anew. So a call is
+counted from when it is sent until a window after its answer: however long it took to arrive, no window holds more than is permitted.
+
+Two spend the same budget: looking (discovery), which may wait, and reading content, which may not, since it would hold a place in a lane.
+Content that has no turn is told when to come again. While both want, looking has a fifth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+__all__ = ["Budget", "Grant", "Told"]
+
+_MARGIN = 0.1  # seconds beyond the window: their clock is not ours
+_UNKNOWN_SECONDS = 0.25  # until the first answer tells the limit, one call at a time
+_PENALTY_SECONDS = 60.0  # where a refusal says nothing
+_HORIZON = 3600.0  # nobody is told to come later than that: limits are raised
+_LOOK_SHARE = 5  # looking has one call in so many while content waits
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What an answer's headers say about its limit.
+
+    Attributes:
+        group: In small letters; empty if the answer says nothing.
+        limit: Calls in a window.
+        remaining: Calls left in it.
+        window: Seconds.
+    """
+
+    group: str = ""
+    limit: int = 0
+    remaining: int = 0
+    window: float = 60.0
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """Leave to make one call; given back when it has ended."""
+
+    group: str
+    look: bool
+
+
+class _Group:
+    __slots__ = ("asked_until", "calls", "flying", "flying_looks", "held_until", "limit", "line", "window")
+
+    def __init__(self) -> None:
+        self.limit = 0
+        self.window = 60.0
+        self.calls: list[tuple[float, bool]] = []  # when each leaves the window, and whether it was a look
+        self.flying = 0
+        self.flying_looks = 0
+        self.held_until = 0.0
+        self.line = 0.0
+        self.asked_until = 0.0
+
+    def wait(self, now: float, *, look: bool) -> float:
+        wait = self._wait(now, look=look)
+        if wait and look:  # whoever waits to look finds its share free for as long as that may take
+            self.asked_until = now + self.window
+        return wait
+
+    def _wait(self, now: float, *, look: bool) -> float:
+        if now < self.held_until:
+            return self.held_until - now
+        self.calls = [call for call in self.calls if call[0] > now]
+        if not self.limit:
+            return _UNKNOWN_SECONDS if self.flying else 0.0
+        if self._room(now, look=look) > 0:
+            return 0.0
+        return max(_MARGIN, min((end for end, _ in self.calls), default=now + _UNKNOWN_SECONDS) - now)
+
+    def _room(self, now: float, *, look: bool) -> int:
+        room = self.limit - len(self.calls) - self.flying
+        looks = sum(was_look for _, was_look in self.calls) + self.flying_looks
+        share = max(1, self.limit // _LOOK_SHARE) if self.limit > 1 else 0
+        if not look:
+            return room - (max(0, share - looks) if now < self.asked_until else 0)
+        if self.line > now:  # content waits for its turn: what is its own is left to it
+            others = len(self.calls) + self.flying - looks
+            room -= max(0, self.limit - share - others)
+        return room
+
+
+class Budget:
+    """What one user may ask with one application.
+
+    Args:
+        groups: Route → the group that it is published to be in, until an answer says another.
+    """
+
+    def __init__(self, groups: Mapping[str, str]) -> None:
+        self._of = {route: group.lower() for route, group in groups.items()}
+        self._groups: dict[str, _Group] = {}
+        self._all_held_until = 0.0
+
+    def take(self, route: str, now: float, *, look: bool) -> Grant | float:
+        """Leave to make a call now, or the seconds after which to ask again.
+
+        Args:
+            route: What is asked.
+            now: Seconds.
+            look: Whether it is discovery that asks.
+        """
+        name = self._of.get(route, route)
+        group = self._group(name)
+        wait = max(self._all_held_until - now, group.wait(now, look=look))
+        if wait > 0:
+            return wait
+        group.flying += 1
+        group.flying_looks += look
+        return Grant(name, look)
+
+    def wait(self, route: str, now: float) -> float:
+        """Seconds until a look may be taken."""
+        return max(0.0, self._all_held_until - now, self._group(self._of.get(route, route)).wait(now, look=True))
+
+    def turn(self, route: str, now: float) -> float:
+        """Seconds after which content that had no leave should come again: everybody in the line has a turn of his own."""
+        group = self._group(self._of.get(route, route))
+        begin = max(group.line, now + max(self._all_held_until - now, group.wait(now, look=False)))
+        apart = group.window / group.limit if group.limit else _UNKNOWN_SECONDS
+        group.line = min(begin + apart, now + _HORIZON)
+        return max(_MARGIN, min(begin - now, _HORIZON))
+
+    def answered(self, grant: Grant, route: str, now: float, told: Told) -> None:
+        """A call was answered; ``told`` is what the answer said."""
+        self._land(grant)
+        name = told.group or grant.group
+        self._of[route] = name
+        group = self._group(name)
+        if told.group:
+            group.limit, group.window = max(1, told.limit), told.window
+        end = now + group.window + _MARGIN
+        group.calls.append((end, grant.look))
+        if told.group:
+            # Less is left than we know of: somebody else spends the same budget, or we did before a restart.
+            others = group.limit - len(group.calls) - group.flying - told.remaining
+            group.calls += [(end, False)] * max(0, others)
+
+    def lost(self, grant: Grant, now: float) -> None:
+        """A call had no answer; it may have been counted all the same."""
+        self._land(grant)
+        group = self._group(grant.group)
+        group.calls.append((now + group.window + _MARGIN, grant.look))
+
+    def refused(self, grant: Grant, now: float, told: Told, retry_after: float | None) -> float:
+        """A call was answered 429: nothing of its group is asked before the penalty is over; nothing at all if no group is told.
+
+        Returns:
+            Seconds until then.
+        """
+        self._land(grant)
+        wait = (_PENALTY_SECONDS if retry_after is None else retry_after) + _MARGIN
+        if told.group:
+            group = self._group(told.group)
+            group.limit, group.window = max(1, told.limit), told.window
+            group.held_until = max(group.held_until, now + wait)
+        else:
+            self._all_held_until = max(self._all_held_until, now + wait)
+        return wait
+
+    def _land(self, grant: Grant) -> None:
+        group = self._group(grant.group)
+        group.flying -= 1
+        group.flying_looks -= grant.look
+
+    def _group(self, name: str) -> _Group:
+        group = self._groups.get(name)
+        if group is None:
+            group = self._groups[name] = _Group()
+        return group

@@ -1,0 +1,203 @@
+"""What is looked at next, what a page is, and when a pass is complete.
+
+The call log goes first whenever it is due and has its turn, then the store that was looked at longest ago; so neither four thousand
+stores nor a year of calls, which take hours, keep the others waiting. A pass is complete when every stream was looked at since the last
+one, none has an open pass, and none is in trouble. A store that cannot be read hides no other: the round ends with an error that tells of
+it, and is not complete.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from typing import Final
+
+import msgspec
+
+from archiver.errors import MisconfiguredError, SourceGoneError
+from archiver.model import Discovery, Kind, Millis
+from archiver.sources.port import Page
+from archiver.sources.ringcentral.api import Api
+from archiver.sources.ringcentral.calls import Calls
+from archiver.sources.ringcentral.contents import Contents
+from archiver.sources.ringcentral.cursor import State, Stream
+from archiver.sources.ringcentral.messages import Messages
+from archiver.sources.ringcentral.records import Reader
+from archiver.sources.ringcentral.settings import RingCentralSettings
+from archiver.sources.ringcentral.wire import Extension, Listed
+from genstage.clock import Clock
+
+__all__ = ["Rounds"]
+
+_EXTENSIONS = "/restapi/v1.0/account/~/extension"
+_EXTENSIONS_SECONDS = 900.0  # between two looks at who there is
+_WITHOUT_STORE: Final = frozenset({"IvrMenu", "Announcement", "ParkLocation", "PagingOnly", "ApplicationExtension", "Site", "Room"})
+_NOT_THERE: Final = frozenset({"NotActivated", "Unassigned"})
+_PAGE_ITEMS = 1000
+_LOOKS = 50  # at streams without news, after which the cursor is stored all the same
+_CALLS = ""
+_MESSAGE_KINDS = frozenset({Kind.SMS, Kind.FAX, Kind.VOICEMAIL})
+_CALL_KINDS = frozenset({Kind.RECORDING, Kind.CALL_LOG})
+
+
+class Rounds:
+    """One walk after the other over every stream of an account.
+
+    Args:
+        api: Makes the calls.
+        contents: Knows what recordings are.
+        settings: What is fetched, how often, how far back.
+        clock: Time.
+        closing: Set when it is to end.
+    """
+
+    def __init__(self, api: Api, contents: Contents, settings: RingCentralSettings, clock: Clock, closing: asyncio.Event) -> None:
+        self._api = api
+        self._settings = settings
+        self._clock = clock
+        self._closing = closing
+        self._calls = Calls(api, contents, settings)
+        self._messages = Messages(api, settings)
+        self._owners: dict[str, str] = {}
+        self._people_at = float("-inf")
+
+    async def pages(self, cursor: str) -> AsyncGenerator[Page, None]:
+        """Pages without end; see `archiver.sources.port.Source.discover`."""
+        state, written = State.read(cursor), cursor
+        began, quiet = self._now(), 0
+        while not self._closing.is_set():
+            reader = await self._reader(state)
+            due = self._due(state)
+            if due is not None:
+                quiet += 1
+                async with aclosing(self._found(due, state, reader, written)) as pages:
+                    async for page in pages:
+                        quiet, written = 0, page.cursor
+                        yield page
+            if self._is_over(state, began):
+                began, quiet, written = self._now() + 1, 0, state.write()
+                yield Page(discoveries=(), cursor=written, complete=not any(stream.trouble for stream in _streams(state)))
+                _complain(state)
+                if not self._settings.watch:
+                    return
+            if quiet >= _LOOKS:
+                quiet, written = 0, state.write()
+                yield Page(discoveries=(), cursor=written)
+            if due is None:
+                await self._rest(state)
+
+    # -- who is next ----------------------------------------------------------------------------------------------------------------
+
+    def _due(self, state: State) -> str | None:
+        """The stream to look at now: `_CALLS`, an extension's id, or None."""
+        now = self._now()
+        oldest, store = min(state.stores.items(), key=lambda entry: entry[1].looked_at, default=(None, Stream()))
+        if oldest is not None and self._ready_at(store) > now:
+            oldest = None
+        calls = self._settings.kinds & _CALL_KINDS and (state.calls.open_at or self._ready_at(state.calls) <= now)
+        # While the call log has to wait for its turn, stores need not: another limit counts for them.
+        if calls and (oldest is None or self._api.wait("call-log") <= self._api.wait("message-sync")):
+            return _CALLS
+        return oldest
+
+    def _ready_at(self, stream: Stream) -> float:
+        return stream.looked_at + self._settings.poll_interval * 1000
+
+    def _is_over(self, state: State, began: Millis) -> bool:
+        """Whether every stream was looked at since the round began."""
+        calls = [state.calls] if self._settings.kinds & _CALL_KINDS else []
+        if any(stream.open_at for stream in calls):
+            return False
+        return all(stream.looked_at >= began for stream in (*calls, *state.stores.values()))
+
+    async def _rest(self, state: State) -> None:
+        """Waits until something is due, or the source is closed."""
+        now = self._now()
+        streams = [stream for stream in _streams(state) if stream is not state.calls or self._settings.kinds & _CALL_KINDS]
+        due = min((self._ready_at(stream) for stream in streams), default=now + self._settings.poll_interval * 1000)
+        wait = min((due - now) / 1000, self._people_at + _EXTENSIONS_SECONDS - self._clock.time())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.001, wait)):
+                await self._closing.wait()
+
+    # -- looking --------------------------------------------------------------------------------------------------------------------
+
+    async def _found(self, due: str, state: State, reader: Reader, before: str) -> AsyncGenerator[Page, None]:
+        """What one look at a stream finds, as pages."""
+        async with aclosing(self._look(due, state, reader)) as found:
+            async for discoveries in found:
+                if discoveries:
+                    after = state.write()
+                    for page in _cut(discoveries, before, after):
+                        yield page
+                    before = after
+
+    async def _look(self, due: str, state: State, reader: Reader) -> AsyncGenerator[Sequence[Discovery], None]:
+        now = self._now()
+        if due == _CALLS:
+            async for found in self._calls.look(state, reader, now):
+                yield found
+            return
+        stream = state.stores[due]
+        found_by: AsyncIterator[Sequence[Discovery]] = self._messages.look(due, stream, reader, now)
+        try:
+            async for found in found_by:
+                yield found
+        except (MisconfiguredError, SourceGoneError) as error:
+            stream.looked_at, stream.trouble = now, error.message
+
+    async def _reader(self, state: State) -> Reader:
+        """Makes discoveries of records; knows who there is, as of some minutes ago."""
+        if self._clock.time() - self._people_at >= _EXTENSIONS_SECONDS:
+            self._owners = await self._people(state)
+            self._people_at = self._clock.time()
+        settings = self._settings
+        return Reader(
+            kinds=settings.kinds,
+            owners=self._owners,
+            media_type=state.media_type or "audio/mpeg",
+            retention_days=settings.retention_days,
+            since=settings.since,
+        )
+
+    async def _people(self, state: State) -> dict[str, str]:
+        """The numbers of all extensions by their ids; those with a message store become streams, streams without one are forgotten."""
+        owners: dict[str, str] = {}
+        stores: dict[str, Stream] = {}
+        address, query = _EXTENSIONS, [("perPage", "1000")]
+        while address:
+            answer: Listed = await self._api.ask("extension", address, Listed, query)
+            for record in answer.records:
+                extension = msgspec.convert(record, Extension, strict=False)
+                key = str(extension.id)
+                owners[key] = extension.extension_number or key
+                if extension.type not in _WITHOUT_STORE and extension.status not in _NOT_THERE:
+                    stores[key] = state.stores.get(key) or Stream()
+            address, query = answer.next_page, []
+        state.stores = stores if self._settings.kinds & _MESSAGE_KINDS else {}
+        return owners
+
+    def _now(self) -> Millis:
+        return int(self._clock.wall() * 1000)
+
+
+def _complain(state: State) -> None:
+    troubled = [stream for stream in _streams(state) if stream.trouble]
+    if troubled:
+        hint = "The user of the connection needs the permissions that docs/ringcentral.md names."
+        raise MisconfiguredError(f"{len(troubled)} of {len(state.stores)} extensions cannot be read: {troubled[0].trouble}", hint=hint)
+
+
+def _streams(state: State) -> list[Stream]:
+    return [state.calls, *state.stores.values()]
+
+
+def _cut(discoveries: Sequence[Discovery], before: str, after: str) -> list[Page]:
+    """Pages of at most a thousand; only with the last one of them the state is reached, so the others keep the cursor before it."""
+    last = len(discoveries) - 1
+    return [
+        Page(discoveries=discoveries[at : at + _PAGE_ITEMS], cursor=after if at + _PAGE_ITEMS > last else before)
+        for at in range(0, len(discoveries), _PAGE_ITEMS)
+    ]

@@ -1,0 +1,70 @@
+"""The source itself: the four methods of the port."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from archiver.errors import ArchiverError
+from archiver.model import Item
+from archiver.sources.port import Context, Page
+from archiver.sources.ringcentral.api import Api, Budgets
+from archiver.sources.ringcentral.contents import Contents
+from archiver.sources.ringcentral.inline import is_inline, unpack
+from archiver.sources.ringcentral.rounds import Rounds
+from archiver.sources.ringcentral.settings import Credentials, RingCentralSettings
+
+__all__ = ["RingCentralSource"]
+
+_CHUNK_BYTES = 1024 * 1024
+
+
+class RingCentralSource:
+    """One RingCentral account, through one user of it.
+
+    Args:
+        context: Clock, HTTP session, where secrets are kept.
+        settings: What is fetched from where.
+        credentials: What the account was connected with.
+        budgets: The process's.
+    """
+
+    def __init__(self, context: Context, settings: RingCentralSettings, credentials: Credentials, budgets: Budgets) -> None:
+        self._settings = settings
+        self._closing = asyncio.Event()
+        api = Api(context, settings.base_url, credentials, budgets)
+        self._contents = Contents(api, context.clock)
+        self._rounds = Rounds(api, self._contents, settings, context.clock, self._closing)
+
+    def __repr__(self) -> str:
+        return f"RingCentralSource({self._settings.base_url!r})"
+
+    def discover(self, cursor: str) -> AsyncGenerator[Page, None]:
+        """Passes over the call log and every message store, then what changes; see `Source.discover`."""
+        return self._rounds.pages(cursor)
+
+    async def read_many(self, items: Sequence[Item]) -> Sequence[bytes | ArchiverError]:
+        """Whole items, one after the other: what counts is calls a minute; see `Source.read_many`."""
+        results: list[bytes | ArchiverError] = []
+        for item in items:
+            try:
+                results.append(b"".join([chunk async for chunk in self.stream(item)]))
+            except ArchiverError as error:
+                results.append(error)
+        return results
+
+    async def stream(self, item: Item, offset: int = 0) -> AsyncGenerator[bytes, None]:
+        """The bytes from ``offset`` on; see `Source.stream`."""
+        if is_inline(item.locator):
+            data = unpack(item.locator)
+            for start in range(offset, len(data), _CHUNK_BYTES):
+                yield data[start : start + _CHUNK_BYTES]
+            return
+        async with aclosing(self._contents.stream(item, offset)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def close(self) -> None:
+        """Ends every watch; the HTTP session is the process's. See `Source.close`."""
+        self._closing.set()

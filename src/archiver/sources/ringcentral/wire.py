@@ -1,0 +1,87 @@
+"""The shapes of answers. Records stay as they came: what is archived is what RingCentral said, not what we understood of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from archiver.errors import TransientError
+
+__all__ = ["Extension", "Listed", "Record", "Synced", "TokenAnswer", "decode"]
+
+Record = Mapping[str, Any]
+
+
+class _Uri(msgspec.Struct):
+    uri: str = ""
+
+
+class _Navigation(msgspec.Struct, rename="camel"):
+    next_page: _Uri | None = None
+
+
+class Listed(msgspec.Struct):
+    """A page of a list. How many there are is not told: `next_page` says whether to go on."""
+
+    records: list[dict[str, Any]] = []
+    navigation: _Navigation | None = None
+
+    @property
+    def next_page(self) -> str:
+        """The address of the following page; empty at the end."""
+        following = self.navigation.next_page if self.navigation else None
+        return following.uri if following else ""
+
+
+class _SyncInfo(msgspec.Struct, rename="camel"):
+    sync_token: str = ""
+    older_records_exist: bool | None = None
+
+
+class Synced(msgspec.Struct, rename="camel"):
+    """The answer to a synchronisation."""
+
+    records: list[dict[str, Any]] = []
+    sync_info: _SyncInfo = msgspec.field(default_factory=_SyncInfo)
+
+
+class Extension(msgspec.Struct, rename="camel"):
+    """One entry of the list of extensions."""
+
+    id: int | str
+    extension_number: str = ""
+    name: str = ""
+    type: str = ""
+    status: str = ""
+
+
+class TokenAnswer(msgspec.Struct):
+    """What the token endpoint gives."""
+
+    access_token: str
+    expires_in: float = 3600.0
+    refresh_token: str = ""
+    owner_id: str = ""
+
+    def __repr__(self) -> str:
+        return "TokenAnswer(…)"
+
+
+def decode(body: bytes, shape: Any) -> Any:
+    """An answer in its shape.
+
+    Raises:
+        TransientError: It is not JSON, or not of that shape.
+    """
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        pass
+    try:
+        # People write halves of emojis, which the strict decoder refuses; one message must not hide a page of others.
+        return msgspec.convert(json.loads(body.decode(errors="replace")), shape)
+    except (ValueError, RecursionError, msgspec.MsgspecError):
+        raise TransientError("RingCentral gave an answer that cannot be understood") from None
