@@ -25,7 +25,7 @@ _PREFIX = "ARCHIVER_"
 _UNITS = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "k": 1024, "m": 1024**2, "g": 1024**3}
 _UNITS |= {"kib": 1024, "mib": 1024**2, "gib": 1024**3}
 # Not settings, but ours: where the file is, and what only tests read.
-_OTHER_VARIABLES = {"ARCHIVER_CONFIG", "ARCHIVER_TESTING", "ARCHIVER_TEST_DATABASE_URL"}
+_OTHER_VARIABLES = {"ARCHIVER_CONFIG", "ARCHIVER_TESTING", "ARCHIVER_TEST_DATABASE_URL", "ARCHIVER_FAILPOINTS"}
 _NEARLY = 0.8
 """From this likeness on, an unknown environment variable is taken for a misspelt setting; others belong to adapters."""
 

@@ -23,6 +23,7 @@ from typing import Any
 
 from cyclopts import App, CycloptsError
 
+from archiver import failpoints
 from archiver.cli.failures import report, report_usage
 
 __all__ = ["COMMANDS", "app", "main"]
@@ -84,6 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CycloptsError as error:
         return report_usage(error, as_json="--json" in words)
     try:
+        failpoints.arm(os.environ)
         code = _run(command, bound)
         sys.stdout.flush()
     except BrokenPipeError:

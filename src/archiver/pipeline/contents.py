@@ -8,6 +8,7 @@ from functools import partial
 
 from archiver.destinations.port import Features, Upload
 from archiver.errors import ArchiverError, MisconfiguredError, Scope, SourceChangedError, SourceReadError, TransientError
+from archiver.failpoints import failpoint
 from archiver.model import Connection, Delivery, Item, Session
 from archiver.sources.port import Source
 
@@ -102,6 +103,7 @@ class Contents:
         source = self._sources.get(source_id)
         if source is None:
             return [MisconfiguredError("the item's source is not connected any more")] * len(items)
+        failpoint("source.opened")
         return await source.read_many(items)
 
     async def _checked(self, item: Item, offset: int) -> AsyncIterator[bytes]:
@@ -110,6 +112,7 @@ class Contents:
         if source is None:
             raise SourceReadError("the item's source is not connected any more")
         position = offset
+        failpoint("source.opened")
         try:
             async for chunk in source.stream(item, offset):
                 position += len(chunk)

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from archiver.database.port import Database, Settled
 from archiver.errors import DatabaseUnavailableError, SourceChangedError, SourceGoneError, TransientError
+from archiver.failpoints import failpoint
 from archiver.lifecycle import DeliveryState
 from archiver.model import ConnectionState, Delivery, Receipt, Session
 from archiver.outcome import Archived, Deferred, Gone, Outcome, Parked, Rejected, Throttled, Unavailable
@@ -311,6 +312,7 @@ class Settlement:
         self._committed(batch, refused, self._clock.time() - began)
 
     def _committed(self, batch: list[tuple[Lane, Settled]], refused: frozenset[int], seconds: float) -> None:
+        failpoint("settle.committed")
         archived = 0
         doubtful: dict[Lane, None] = {}
         for lane, settled in batch:
@@ -330,3 +332,4 @@ class Settlement:
                 self._control.freed(lane)
             for lane in doubtful:
                 self._control.refused(lane)
+        failpoint("demand.returned")

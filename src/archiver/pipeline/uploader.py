@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from archiver.errors import ArchiverError, Scope
+from archiver.failpoints import failpoint
 from archiver.model import Delivery, Session
 from archiver.outcome import Deferred, Outcome, Throttled, Unavailable, outcome_of
 from archiver.pipeline.careful import CarefulLane
@@ -93,6 +94,7 @@ class Uploader(Consumer[Delivery]):
         if uploads:
             async for upload, outcome in lane.destination.put_many(uploads):
                 delivery = upload.delivery
+                failpoint("answer.read")
                 if left.pop(delivery.id, None) is not None:
                     self._report(lane, delivery, outcome)
 

@@ -13,6 +13,7 @@ from archiver.database.port import Owner, Taken, Worker, WorkerRow
 from archiver.database.postgres.arrays import numbers
 from archiver.database.postgres.handle import Raw, at_once
 from archiver.database.postgres.journal import count_deaths
+from archiver.failpoints import failpoint
 from archiver.model import Millis
 
 __all__ = ["BURY", "TAKE", "beat", "enter", "give_back", "leave", "owned", "serving", "share", "take", "workers"]
@@ -107,6 +108,8 @@ def take(raw: Raw, worker: Worker, limit: int) -> list[Taken]:
         taken = rows.fetchall()
         if orphans := [customer for customer, _, orphaned, _ in taken if orphaned]:
             count_deaths(raw, pipeline, orphans)
+        failpoint("own.unwritten")
+    failpoint("own.written")
     return [Taken(customer, epoch, careful=orphaned or suspected) for customer, epoch, orphaned, suspected in taken]
 
 

@@ -15,6 +15,7 @@ import msgspec
 from archiver.database.port import Settled
 from archiver.database.postgres.arrays import numbers, texts
 from archiver.database.postgres.handle import Raw, at_once
+from archiver.failpoints import failpoint
 from archiver.lifecycle import DeliveryState
 from archiver.model import Session
 
@@ -124,6 +125,7 @@ def settle(raw: Raw, batch: Settling) -> frozenset[int]:
     with at_once(raw):
         raw.execute(LOCK, batch.values)
         written = raw.execute(SETTLE, batch.values)
+        failpoint("settle.inside")
     refused = batch.ids - {row[0] for row in written}
     if refused:
         refused -= {row[0] for row in raw.execute(_REPEATED, batch.values)}

@@ -16,6 +16,7 @@ from archiver.database.sqlite.handle import Handle
 from archiver.database.sqlite.lock import ServeLock
 from archiver.database.sqlite.looking import read_counters
 from archiver.database.sqlite.reading import LANES_PER_STEP, decode_deliveries, decode_ready_lanes, read_ready_lanes, read_waiting
+from archiver.failpoints import failpoint
 from archiver.lifecycle import DeliveryState
 from archiver.model import Connection, ConnectionState, Customer, CustomerState, Delivery, LaneId, Millis, Role, Session
 from genstage.clock import Clock, SystemClock
@@ -78,7 +79,9 @@ class SqliteDatabase:
 
     async def enter(self, worker: Worker, *, ttl: Millis) -> bool:  # noqa: ARG002  the lock tells who is alive, no time does
         """Notes that this worker serves; whether every lane must start careful."""
-        return await self._writer.transact(owning.enter, worker, self._now())
+        careful = await self._writer.transact(owning.enter, worker, self._now())
+        failpoint("own.written")
+        return careful
 
     async def leave(self, worker: Worker) -> None:
         """The worker ends by itself."""

@@ -14,6 +14,7 @@ import msgspec
 
 from archiver.database.port import POISON_DEATHS, POISON_DETAIL, Start, Worker
 from archiver.errors import PoisonError
+from archiver.failpoints import failpoint
 from archiver.model import Millis
 
 __all__ = ["clear_journal", "enter", "leave", "suspects", "write_journal"]
@@ -67,6 +68,7 @@ def enter(raw: sqlite3.Connection, worker: Worker, now: Millis) -> bool:
         raw.execute(_COUNT)
         _reject_poison(raw)
     (left,) = raw.execute("SELECT EXISTS (SELECT 1 FROM journal WHERE deaths > 0)").fetchone()
+    failpoint("own.unwritten")
     return died or bool(left)
 
 

@@ -15,6 +15,7 @@ import msgspec
 
 from archiver.database.port import Settled
 from archiver.database.sqlite.many import ManyRows
+from archiver.failpoints import failpoint
 from archiver.lifecycle import DeliveryState
 from archiver.model import Session
 
@@ -168,6 +169,7 @@ def _write(raw: sqlite3.Connection, batch: Settling) -> None:
         if raw.execute(_ARCHIVED, (_json(batch.archived),)).rowcount != len(batch.archived):
             raise NotAllWrittenError
         _RECEIPTS.execute(raw, batch.receipts)
+    failpoint("settle.inside")
     if batch.others and _OTHERS.execute(raw, batch.others) != len(batch.others):
         raise NotAllWrittenError
     _COUNTERS.execute(raw, batch.counters)

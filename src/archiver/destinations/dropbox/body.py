@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 
+from archiver.failpoints import failpoint
+
 __all__ = ["NO_PROGRESS_SECONDS", "Body"]
 
 NO_PROGRESS_SECONDS = 60.0
@@ -35,8 +37,12 @@ class Body(aiohttp.Payload):
         loop = asyncio.get_running_loop()
         looked_at = loop.time()
         async with asyncio.timeout(NO_PROGRESS_SECONDS) as limit:
+            sent, whole = 0, self._size or 0
             for chunk in _slices(self._pieces):
                 await writer.write(chunk)
+                before, sent = sent, sent + len(chunk)
+                if 2 * before < whole <= 2 * sent < 2 * whole:
+                    failpoint("chunk.half")
                 now = loop.time()
                 if now - looked_at > _LOOK_SECONDS:
                     looked_at = now

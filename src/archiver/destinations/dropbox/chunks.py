@@ -16,6 +16,7 @@ from archiver.destinations.dropbox.sessions import SESSION_SECONDS
 from archiver.destinations.dropbox.wire import StartResult, decode, header_json
 from archiver.destinations.port import CallKind, Upload
 from archiver.errors import SourceChangedError, TransientError
+from archiver.failpoints import failpoint
 from archiver.model import Session
 from genstage.clock import Clock
 
@@ -133,6 +134,7 @@ class Transfer:
             arg=header_json({"close": close, "content_hash": body_hash(pieces)}),
         )
         result: StartResult = await self._api.call(request, lambda answer: decode(answer, _START))
+        failpoint("session.started")
         self.session = Session(id=result.session_id, offset=0, started_at=int(self._clock.wall() * 1000))
         self._reached(sum(map(len, pieces)))
 
@@ -141,6 +143,7 @@ class Transfer:
         arg = header_json({"cursor": {"session_id": session_id, "offset": offset}, "close": close, "content_hash": body_hash(pieces)})
         request = Request(route="files/upload_session/append_v2", kind=CallKind.TRANSFER, body=partial(Body, pieces), arg=arg)
         await self._api.call(request, lambda _: None)
+        failpoint("chunk.accepted")
 
     def _reached(self, offset: int) -> None:
         """Remembers what Dropbox confirmed, so that a kill costs at most a chunk."""

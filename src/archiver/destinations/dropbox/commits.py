@@ -27,6 +27,7 @@ from archiver.destinations.dropbox.wire import (
 )
 from archiver.destinations.port import CallKind
 from archiver.errors import ArchiverError, ThrottledError, ThrottleKind, TransientError
+from archiver.failpoints import failpoint
 
 __all__ = ["Commits"]
 
@@ -71,6 +72,7 @@ class Commits:
             return msgspec.json.encode(FinishBatchArg([_argument(entry) for entry in taken]))
 
         request = Request(route=_ROUTE, kind=CallKind.COMMIT, items=min(_MOST, len(self._pending)), body=body)
+        failpoint("finish.before")
         try:
             await self._api.call(request, lambda answer: _end(taken, answer))
         except ThrottledError as error:
@@ -113,6 +115,7 @@ def _end(taken: list[Entry], answer: bytes) -> None:
         ThrottledError: Some collided with other writes; these stay open. Raised inside the call, so that the pacer hears of it.
         TransientError: The answer is not for these entries.
     """
+    failpoint("finish.done")
     result: FinishBatchResult = decode(answer, _RESULT)
     if len(result.entries) != len(taken):
         raise TransientError("Dropbox answered for another number of files than were committed")

@@ -12,6 +12,7 @@ from archiver.destinations.dropbox.api import Api, Request
 from archiver.destinations.dropbox.wire import Entry, StartBatchResult, decode
 from archiver.destinations.port import CallKind
 from archiver.errors import TransientError
+from archiver.failpoints import failpoint
 from genstage.clock import Clock
 
 __all__ = ["SESSION_SECONDS", "KeptSessions", "OpenSession", "SessionPool"]
@@ -90,6 +91,7 @@ class SessionPool:
         result: StartBatchResult = await self._api.call(
             Request(route="files/upload_session/start_batch", kind=CallKind.TRANSFER, body=body), lambda answer: decode(answer, _RESULT)
         )
+        failpoint("session.started")
         if not result.session_ids:
             raise TransientError("Dropbox gave no upload sessions")
         now = self._clock.time()

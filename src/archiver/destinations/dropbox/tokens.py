@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from archiver.errors import ReconnectNeededError, TransientError, UnavailableError
+from archiver.failpoints import failpoint
 from genstage.clock import Clock
 
 __all__ = ["Credentials", "Tokens"]
@@ -91,5 +92,6 @@ class Tokens:
             if self._clock.time() < self._ends_at:
                 return  # the old one is good for some minutes yet; the next call tries again
             raise
+        failpoint("token.refreshed")
         # A life shorter than the early refresh would ask for a new token at each call.
         self._token, self._ends_at = token, self._clock.time() + max(life, 2 * _EARLY_SECONDS)
