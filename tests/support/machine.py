@@ -8,7 +8,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from archiver.sandbox.limits import Limits
 from archiver.sandbox.remote import SandboxProcess
@@ -22,8 +22,8 @@ class Machine:
         self.environment = {**os.environ, "ARCHIVER_HOME": str(home / "home"), "ARCHIVER_LOG_FORMAT": "json"}
         self.started: list[asyncio.subprocess.Process] = []
 
-    async def start(self, *arguments: str, **environment: str) -> asyncio.subprocess.Process:
-        """Starts ``archiver …`` and does not wait for it."""
+    async def start(self, *arguments: str, output: IO[bytes] | None = None, **environment: str) -> asyncio.subprocess.Process:
+        """Starts ``archiver …`` and does not wait for it; what it says goes into pipes, or into one file."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -31,8 +31,8 @@ class Machine:
             *arguments,
             env=self.environment | environment,
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            stdout=output or asyncio.subprocess.PIPE,
+            stderr=output or asyncio.subprocess.PIPE,
         )
         self.started.append(process)
         return process

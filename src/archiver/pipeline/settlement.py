@@ -264,6 +264,7 @@ class Settlement:
         while True:
             self._wake.clear()
             if not (self._waiting or self._sessions):
+                self._came_back()  # what could not be written may have been dropped since; the next write tells how things are
                 self._idle.set()
                 await self._wake.wait()
                 continue
@@ -276,10 +277,13 @@ class Settlement:
                 failures += 1
                 continue
             failures = 0
-            if self.away:
-                self.away = False
-                if self._control is not None:
-                    self._control.back()
+            self._came_back()
+
+    def _came_back(self) -> None:
+        if self.away:
+            self.away = False
+            if self._control is not None:
+                self._control.back()
 
     def tell_away(self, error: DatabaseUnavailableError) -> None:
         """Tells the listener that the database is away, and how much waits for it here."""

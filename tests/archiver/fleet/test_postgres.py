@@ -162,12 +162,11 @@ async def test_a_worker_that_stood_still_begins_nothing_more(world: FleetWorld) 
         (held,) = first.held
         lane = next(world.lanes[name] for name, customer in world.customer_ids.items() if customer == held)
         first.clock.lost += 3600.0
-        before = len(first.calls(lane))
-        await asyncio.sleep(1.5)
-        assert len(first.calls(lane)) == before
+        woke = first.clock.time()
+        await world.until(lambda: len(first.names) == 2)
+        assert not [at for at in first.calls(lane) if at >= woke]
         await world.settled_in(first, second)
         await world.all_archived()
-    assert len(first.names) == 2
     await world.nothing_lost()
 
 
@@ -233,6 +232,41 @@ async def test_a_short_absence_of_the_database_stops_no_upload(world: FleetWorld
     assert not worker.seen(CustomersDropped)
     assert sum(call.items for opened in worker.opened.values() for one in opened for call in one.calls) == 200
     await world.nothing_lost()
+
+
+@in_fleet_time
+async def test_a_long_absence_of_the_database_drops_everything_and_all_goes_on_afterwards(world: FleetWorld) -> None:
+    """Nobody can beat, so everybody drops what it has, also outcomes that could not be written; when the database is back all go on."""
+    await customers(world, 4, 200)
+    workers = [world.worker() for _ in range(2)]
+    async with world.fleet(*workers):
+        await world.settled_in(*workers)
+        await asyncio.sleep(3)
+        calls = (
+            "beat",
+            "settle",
+            "share",
+            "changes",
+            "take",
+            "leave",
+            "enter",
+            "lanes",
+            "waiting",
+            "customers",
+            "save_pace",
+            "ready_lanes",
+        )
+        for worker in workers:
+            worker.database.fails |= dict.fromkeys(calls, 1_000_000)
+        await asyncio.sleep(3 * TTL)
+        assert all(worker.seen(CustomersDropped) and not worker.held for worker in workers)
+        for worker in workers:
+            worker.database.fails.clear()
+        await world.settled_in(*workers)
+        await world.all_archived()
+    assert all(len(worker.names) == 2 for worker in workers)
+    await world.nothing_lost()
+    world.never_two_owners()
 
 
 @in_fleet_time

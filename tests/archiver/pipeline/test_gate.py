@@ -282,3 +282,38 @@ async def test_a_call_that_need_not_wait_is_cheap() -> None:
         return (time.perf_counter() - began) / calls
 
     assert min([await once() for _ in range(5)]) < 50e-6
+
+
+def test_a_barred_gate_lets_nobody_through() -> None:
+    """Not those that come, not those that wait, and not one whose turn came while the process stood still."""
+
+    async def main() -> None:
+        clock = VirtualClock()
+        barred: list[bool] = []
+        pacer = Pacer(0.0, learnt=KNOWN)
+        gate = Gate(pacer, clock, barred=lambda: bool(barred))
+        went: list[float] = []
+        turned: list[float] = []
+
+        async def one() -> None:
+            try:
+                async with gate.call(TRANSFER):
+                    went.append(clock.time())
+            except ThrottledError:
+                turned.append(clock.time())
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(5):
+                group.create_task(one())
+            await idle()
+            before = len(went)
+            barred.append(True)
+            group.create_task(one())
+        assert len(went) == before
+        assert len(turned) == 6 - before
+        assert pacer.in_flight == 0
+        barred.clear()
+        await one()
+        assert len(went) == before + 1
+
+    run(main)

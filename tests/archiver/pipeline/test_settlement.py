@@ -284,3 +284,55 @@ async def test_the_lanes_hear_that_the_database_is_back(bench: Bench) -> None:
     await bench.settle((bench.delivery(1), Throttled(retry_after=1.0, session=session)))
     assert bench.notes.sessions == {1: session}
     assert bench.notes.told == [("back",)]
+
+
+async def test_what_was_not_written_puts_the_lanes_customer_in_doubt(bench: Bench) -> None:
+    """Lanes are told once per lane, so that they can let it fall."""
+    bench.notes.refuses = frozenset({1, 2})
+    await bench.settle((bench.delivery(1), Archived(RECEIPT)), (bench.delivery(2), Archived(RECEIPT)))
+    assert bench.notes.told.count(("refused",)) == 1
+
+
+async def test_nothing_of_a_dropped_lane_is_written(bench: Bench) -> None:
+    """Neither what waits already, nor what is reported afterwards, nor where its uploads stand."""
+    bench.settlement.report(bench.lane, bench.delivery(1), Archived(RECEIPT))
+    bench.delivery(2)
+    bench.settlement.save_session(2, Session(id="s", offset=8, started_at=1))
+    bench.lane.drop()
+    bench.settlement.drop(bench.lane)
+    assert await bench.settle((bench.delivery(3), Archived(RECEIPT))) == []
+    assert bench.notes.batches == []
+    assert bench.notes.sessions == {}
+
+
+async def test_a_write_that_is_under_way_when_its_lane_is_dropped_is_left_to_the_fence(bench: Bench) -> None:
+    """It cannot be taken back; what comes behind it is not disturbed, and is gone too."""
+    bench.notes.holds.clear()
+    writer = asyncio.create_task(bench.settlement.run())
+    bench.settlement.report(bench.lane, bench.delivery(1), Archived(RECEIPT))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    bench.settlement.report(bench.lane, bench.delivery(2), Archived(RECEIPT))
+    bench.lane.drop()
+    bench.settlement.drop(bench.lane)
+    assert bench.settlement.waiting == 1
+    bench.notes.holds.set()
+    await bench.settlement.flush()
+    writer.cancel()
+    assert [settled.delivery_id for settled in bench.notes.settled] == [1]
+    assert bench.settlement.waiting == 0
+
+
+async def test_an_absence_ends_when_all_that_waited_for_the_database_was_dropped(bench: Bench) -> None:
+    """There is nothing left whose writing could tell that the database is back; whoever comes next must not be kept waiting."""
+    bench.notes.failures = 1
+    writer = asyncio.create_task(bench.settlement.run())
+    bench.settlement.report(bench.lane, bench.delivery(1), Archived(RECEIPT))
+    while not bench.settlement.away:  # noqa: ASYNC110  nobody would set an event
+        await asyncio.sleep(0)
+    bench.lane.drop()
+    bench.settlement.drop(bench.lane)
+    await bench.settlement.flush()
+    writer.cancel()
+    assert not bench.settlement.away
+    assert ("back",) in bench.notes.told
