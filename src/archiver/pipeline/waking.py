@@ -80,6 +80,7 @@ class Waking:
         self._throttled = throttled
         self._room = room
         self._circuits: dict[str, Circuit] = {}
+        self._told: dict[LaneId, float] = {}
         self.fetcher: Producer[Delivery] | None = None
 
     def wake(self, record: LaneRecord) -> Lane:
@@ -95,10 +96,11 @@ class Waking:
         gate = Gate(
             Pacer(now, learnt=connection.pace),
             parts.clock,
-            on_throttled=lambda until, kind: self._throttled(lane_id, until, kind),
+            on_throttled=lambda until, kind: self._tell(lane_id, until, kind),
             barred=lambda: not parts.holding.holds(record.customer),
         )
-        gate.throttle_until(now + connection.throttled_until / 1000 - parts.clock.wall())
+        # The Database knows it by the wall clock, which somebody may have set since; what was told to this process it knows better.
+        gate.throttle_until(max(now + connection.throttled_until / 1000 - parts.clock.wall(), self._told.get(lane_id, 0.0)))
         for source in record.sources:
             parts.contents.source(source)
         circuit = self._circuits.setdefault(connection.adapter, Circuit())
@@ -110,3 +112,8 @@ class Waking:
         assert self.fetcher is not None, "Lanes.fetch_from was not called"  # noqa: S101  a wiring mistake
         lane.subscription = uploader.subscribe(self.fetcher, key=lane_id, demand="manual", cancel="temporary")
         return lane
+
+    def _tell(self, lane_id: LaneId, until: float, kind: ThrottleKind) -> None:
+        now = self._parts.clock.time()
+        self._told = {other: told for other, told in self._told.items() if told > now} | {lane_id: until}
+        self._throttled(lane_id, until, kind)

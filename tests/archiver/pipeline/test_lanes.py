@@ -8,7 +8,7 @@ from archiver.destinations.memory import MemoryDestination
 from archiver.destinations.port import Destination, Pace
 from archiver.errors import ConfigError, ReconnectNeededError, TransientError, UnavailableError
 from archiver.model import Connection, ConnectionState, CustomerState
-from archiver.pipeline.events import LaneIdle, LaneParked, LaneResumed, LaneWoke, ProviderUnavailable
+from archiver.pipeline.events import LaneIdle, LaneParked, LaneResumed, LaneThrottled, LaneWoke, ProviderUnavailable
 from support.fleet import FleetWorld, in_fleet_time
 from support.world import World, in_virtual_time
 
@@ -287,3 +287,24 @@ async def test_lanes_that_fall_while_another_is_put_away_are_let_alone(world: Fl
         await asyncio.sleep(2.0)
         assert worker.ended is None
         assert not worker.assembly.lanes.awake
+
+
+@in_virtual_time
+async def test_a_lane_that_slept_remembers_its_retry_after_though_the_clock_was_set(world: World) -> None:
+    """Set an hour ahead, the wall clock says that the time is over; this process knows better by its own."""
+    await world.add_customer("acme")
+    world.put("acme", 1)
+    world.prepare["acme"] = lambda destination: destination.throttle_next(300.0)
+    assembly = world.assembly()
+    async with world.running(assembly):
+        await world.until(lambda: bool(world.seen(LaneThrottled)))
+        refused_at = world.clock.time()
+        del world.prepare["acme"]
+        for state in (CustomerState.PAUSED, CustomerState.ACTIVE):  # it is put away, and wakes again
+            await world.database.set_customer_state("acme", state)
+            world.clock.start += 1800.0
+            assembly.lanes.look_again()
+            await asyncio.sleep(2.0)
+        assert len(world.seen(LaneWoke)) == 2
+        await world.until(lambda: bool(world.stores[world.lanes["acme"]].objects))
+        assert world.clock.time() >= refused_at + 300.0
