@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 
 from archiver.adapter import check_options
 from archiver.database.port import DeliveryRow
@@ -25,6 +26,7 @@ from archiver.pipeline.assembly import Assembly, Parts
 from archiver.sandbox import Account, AccountRecord, FileRecord, Limits, Sandbox
 from archiver.sandbox.account import DEFAULT_QUOTA_BYTES
 from archiver.sandbox.clock import SandboxClock
+from archiver.sandbox.grants import ACCESS_TOKEN_SECONDS
 from archiver.sources.memory import MemorySource
 from genstage.clock import Clock
 from genstage.testing import VirtualClock, run
@@ -92,6 +94,7 @@ class Cloud(World):
         self.sent: dict[str, dict[str, bytes]] = {}
         self.template = "/{kind}/{id}.{ext}"
         self.tokens = 0
+        self.other: Any = None
         self.asked: dict[str, list[tuple[float, str]]] = {}
         self._count_tokens()
 
@@ -176,6 +179,19 @@ class Cloud(World):
         options = check_options("dropbox", ADAPTER.options, {**connection.options, **secrets})
         return ADAPTER.open(options, Context(pace=pace, clock=self.clock, http=self.http))
 
+    def connect_again(self, name: str) -> None:
+        """The customer has given a new authorisation, as the console will take it."""
+        line = self.sandbox.world.accounts[name].line
+        grant = self.sandbox.world.grants.authorise(account=line.name)
+        self.accounts[name] = msgspec.structs.replace(self.accounts[name], refresh_token=grant.refresh_token)
+
+    async def another_process(self) -> Any:
+        """The database as another process writes it; open until the end of the test."""
+        if self.other is None:
+            self.other = self.another_database()
+            await self.other.open()
+        return self.other
+
     def path_of(self, discovery: Discovery) -> str:
         """Where an item belongs in its Dropbox."""
         return "/Archive" + item_path(discovery, template=self.template, rules="dropbox")
@@ -237,13 +253,27 @@ class Cloud(World):
             assert attempts is None or {row.attempt for row in (await self.rows(name)).values()} == {attempts}
 
 
-def in_the_cloud(test: Callable[[Cloud], Coroutine[Any, Any, None]], *, tls: ssl.SSLContext | None = None) -> Callable[[Path], None]:
-    """Makes a test of a coroutine function that takes a `Cloud`, in virtual time."""
+def in_the_cloud(
+    test: Callable[[Cloud], Coroutine[Any, Any, None]],
+    *,
+    tls: ssl.SSLContext | None = None,
+    access_token_seconds: float = ACCESS_TOKEN_SECONDS,
+) -> Callable[[Path], None]:
+    """Makes a test of a coroutine function that takes a `Cloud`, in virtual time.
+
+    Args:
+        test: The coroutine function.
+        tls: The sandbox answers at ``sandbox.tls_url``, too.
+        access_token_seconds: How long a token lives.
+    """
 
     async def scenario(path: Path) -> None:
         clock = SteppedClock()
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=120)
-        async with Sandbox(tls=tls) as sandbox, aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=timeout) as http:
+        async with (
+            Sandbox(tls=tls, access_token_seconds=access_token_seconds) as sandbox,
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=timeout) as http,
+        ):
             sandbox.world.clock = CloudClock(VirtualClock())
             world = Cloud(path, sandbox, http, clock)
             await world.database.serve()
@@ -252,6 +282,8 @@ def in_the_cloud(test: Callable[[Cloud], Coroutine[Any, Any, None]], *, tls: ssl
                 await test(world)
             finally:
                 await world.database.close()
+                if world.other is not None:
+                    await world.other.close()
 
     def run_in_virtual_time(tmp_path: Path) -> None:
         run(scenario, tmp_path / "archiver.db")

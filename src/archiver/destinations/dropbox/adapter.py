@@ -7,8 +7,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from archiver.adapter import Option
-from archiver.destinations.dropbox.destination import FEATURES, DropboxDestination, Hosts
-from archiver.destinations.dropbox.tokens import Credentials
+from archiver.destinations.dropbox.api import Hosts
+from archiver.destinations.dropbox.destination import FEATURES, DropboxDestination
+from archiver.destinations.dropbox.tokens import Credentials, KeptTokens
 from archiver.destinations.dropbox.wire import header_json
 from archiver.destinations.port import Context
 from archiver.errors import ConfigError
@@ -39,6 +40,9 @@ class DropboxAdapter:
         Option(name="content_url", help="Where content goes; follows api_url unless set.", type="url", optional=True),
     )
 
+    def __init__(self) -> None:
+        self._kept = KeptTokens()
+
     def open(self, options: dict[str, Any], context: Context) -> DropboxDestination:
         """Makes the destination; talks to nobody yet."""
         credentials = Credentials(**{name: _word(options, name) for name in Credentials.__struct_fields__})
@@ -60,7 +64,7 @@ class DropboxAdapter:
             headers["Dropbox-API-Path-Root"] = header_json({".tag": "namespace_id", "namespace_id": path_root})
         root = options["root"].strip("/")
         hosts = Hosts(api_url=api_url, content_url=content_url, headers=headers)
-        return DropboxDestination(context, credentials, hosts, f"/{root}" if root else "")
+        return DropboxDestination(context, credentials, hosts, f"/{root}" if root else "", kept=self._kept)
 
 
 def _word(options: dict[str, Any], name: str) -> str:

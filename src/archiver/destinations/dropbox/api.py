@@ -11,12 +11,12 @@ import msgspec
 from archiver.destinations.dropbox.body import Body
 from archiver.destinations.dropbox.errors import Reply, expired, network_error, pace_error, reply_error, token_error
 from archiver.destinations.dropbox.progress import Progress
-from archiver.destinations.dropbox.tokens import Credentials, Tokens
+from archiver.destinations.dropbox.tokens import Credentials, KeptTokens, Tokens
 from archiver.destinations.dropbox.wire import TokenResult, decode
 from archiver.destinations.port import CallKind, Context
 from archiver.errors import ConfigError, ReconnectNeededError
 
-__all__ = ["Api", "Request"]
+__all__ = ["Api", "Hosts", "Request"]
 
 _T = TypeVar("_T")
 
@@ -43,29 +43,40 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     arg: str | None = None
 
 
+class Hosts(msgspec.Struct, frozen=True, kw_only=True):
+    """Where Dropbox is, and what every call carries.
+
+    Attributes:
+        api_url: Of the routes that take JSON, without a slash at the end.
+        content_url: Of the routes that take content.
+        headers: Member of a team, path root.
+    """
+
+    api_url: str
+    content_url: str
+    headers: Mapping[str, str] = {}
+
+
 class Api:
     """Calls of one account.
 
     Args:
         context: Pace, clock and the HTTP session.
         credentials: What the account was connected with.
-        api_url: Of the routes that take JSON, without a slash at the end.
-        content_url: Of the routes that take content.
-        headers: What every call carries besides (member of a team, path root).
+        hosts: Where Dropbox is.
+        kept: The access tokens that the process has.
     """
 
-    def __init__(
-        self, context: Context, credentials: Credentials, *, api_url: str, content_url: str, headers: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, context: Context, credentials: Credentials, hosts: Hosts, kept: KeptTokens | None = None) -> None:
         if context.http is None:
             raise ConfigError("the destination dropbox needs an HTTP session")
         self._http = context.http
         self._pace = context.pace
         self._clock = context.clock
-        self._api = api_url
-        self._content = content_url
-        self._headers = dict(headers or {})
-        self._tokens = Tokens(credentials, context.clock, self._new_token)
+        self._api = hosts.api_url
+        self._content = hosts.content_url
+        self._headers = dict(hosts.headers)
+        self._tokens = Tokens(credentials, context.clock, self._new_token, kept)
 
     async def call(self, request: Request, receive: Callable[[bytes], _T]) -> _T:
         """Makes a call when it is its turn.

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Iterator
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 
+from archiver.destinations.dropbox.progress import Progress
 from archiver.failpoints import failpoint
 
-__all__ = ["NO_PROGRESS_SECONDS", "Body"]
-
-NO_PROGRESS_SECONDS = 60.0
-"""A connection that takes or gives no byte for so long is given up; a slow one is not."""
+__all__ = ["Body"]
 
 _SLICE_BYTES = 256 * 1024  # what is handed to the connection at once
 _SMALL_BYTES = 64 * 1024  # pieces below this are joined: a copy costs less than a call
-_LOOK_SECONDS = 5.0  # moving the time limit at each slice would cost more than the slice
 
 
 class Body(aiohttp.Payload):
@@ -25,28 +21,30 @@ class Body(aiohttp.Payload):
 
     Args:
         pieces: What is sent, in this order.
+
+    Attributes:
+        progress: Who watches over the call that it is sent by; None if nobody does.
     """
 
     def __init__(self, pieces: list[bytes]) -> None:
         super().__init__(None, content_type="application/octet-stream")
+        self.progress: Progress | None = None
         self._pieces = pieces
         self._size = sum(map(len, pieces))
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        """Writes everything, and gives up when nothing moves."""
-        loop = asyncio.get_running_loop()
-        looked_at = loop.time()
-        async with asyncio.timeout(NO_PROGRESS_SECONDS) as limit:
-            sent, whole = 0, self._size or 0
-            for chunk in _slices(self._pieces):
-                await writer.write(chunk)
-                before, sent = sent, sent + len(chunk)
-                if 2 * before < whole <= 2 * sent < 2 * whole:
-                    failpoint("chunk.half")
-                now = loop.time()
-                if now - looked_at > _LOOK_SECONDS:
-                    looked_at = now
-                    limit.reschedule(now + NO_PROGRESS_SECONDS)
+        """Writes everything; whoever watches over the call sees how far it came."""
+        progress = self.progress
+        if progress is not None:
+            progress.sends(writer.transport)
+        sent, whole = 0, self._size or 0
+        for chunk in _slices(self._pieces):
+            await writer.write(chunk)
+            if progress is not None:
+                progress.wrote(len(chunk))
+            before, sent = sent, sent + len(chunk)
+            if 2 * before < whole <= 2 * sent < 2 * whole:
+                failpoint("chunk.half")
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         """The body as text; aiohttp's interface asks for it, nobody calls it."""

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import msgspec
 
-from archiver.destinations.dropbox.api import Api, Request
+from archiver.destinations.dropbox.api import Api, Hosts, Request
 from archiver.destinations.dropbox.appends import Appends
 from archiver.destinations.dropbox.chunks import Transfer
 from archiver.destinations.dropbox.commits import Commits
 from archiver.destinations.dropbox.content_hash import content_hash
 from archiver.destinations.dropbox.errors import ClosedError, InTheWayError, NotThereError, OffsetError
 from archiver.destinations.dropbox.sessions import KeptSessions, SessionPool
-from archiver.destinations.dropbox.tokens import Credentials
+from archiver.destinations.dropbox.tokens import Credentials, KeptTokens
 from archiver.destinations.dropbox.wire import Entry, FileMetadata, FullAccount, Metadata, SpaceUsage, Success, decode
 from archiver.destinations.port import Account, CallKind, Context, Features, Upload
 from archiver.errors import (
@@ -30,7 +30,7 @@ from archiver.errors import (
 from archiver.model import Receipt, Session
 from archiver.outcome import Archived, Outcome, outcome_of
 
-__all__ = ["FEATURES", "DropboxDestination", "Hosts"]
+__all__ = ["FEATURES", "DropboxDestination"]
 
 FEATURES = Features(batch_items=300, batch_bytes=8 * 1024 * 1024, whole_bytes=4 * 1024 * 1024, resumable=True, name_rules="dropbox")
 
@@ -41,20 +41,6 @@ _SPACE = msgspec.json.Decoder(SpaceUsage)
 _ACCOUNT = msgspec.json.Decoder(FullAccount)
 
 
-class Hosts(msgspec.Struct, frozen=True, kw_only=True):
-    """Where Dropbox is, and what every call carries.
-
-    Attributes:
-        api_url: Of the routes that take JSON, without a slash at the end.
-        content_url: Of the routes that take content.
-        headers: Member of a team, path root.
-    """
-
-    api_url: str
-    content_url: str
-    headers: Mapping[str, str] = {}
-
-
 class DropboxDestination:
     """One Dropbox account, from a folder in it downwards.
 
@@ -63,13 +49,14 @@ class DropboxDestination:
         credentials: What the account was connected with.
         hosts: Where Dropbox is.
         root: What stands before each delivery's path: empty, or ``/Folder``.
+        kept: The access tokens that the process has.
     """
 
-    def __init__(self, context: Context, credentials: Credentials, hosts: Hosts, root: str = "") -> None:
+    def __init__(self, context: Context, credentials: Credentials, hosts: Hosts, root: str = "", *, kept: KeptTokens | None = None) -> None:
         self.features = FEATURES
         self._clock = context.clock
         self._root = root
-        self._api = Api(context, credentials, api_url=hosts.api_url, content_url=hosts.content_url, headers=hosts.headers)
+        self._api = Api(context, credentials, hosts, kept=kept)
         self._appends = Appends(self._api, SessionPool(self._api, context.clock))
         self._commits = Commits(self._api)
         self._kept = KeptSessions(context.clock)

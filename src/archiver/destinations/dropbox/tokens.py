@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -11,9 +12,10 @@ from archiver.errors import ReconnectNeededError, TransientError, UnavailableErr
 from archiver.failpoints import failpoint
 from genstage.clock import Clock
 
-__all__ = ["Credentials", "Tokens"]
+__all__ = ["Credentials", "KeptTokens", "Tokens"]
 
 _EARLY_SECONDS = 300.0  # the official SDK refreshes five minutes early as well
+_KEPT_MOST = 10_000
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +37,35 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
         return "Credentials(…)"
 
 
+class KeptTokens:
+    """Access tokens of the process, by what they were got with: a lane that slept and wakes need not ask for another one.
+
+    They are kept in memory only, and only the newest: losing one costs a call.
+    """
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Credentials, tuple[str, float]] = OrderedDict()
+
+    def __repr__(self) -> str:
+        return f"KeptTokens({len(self._kept)})"
+
+    def keep(self, credentials: Credentials, token: str, ends_at: float) -> None:
+        """Keeps a token that ends at a moment of the clock's time."""
+        self._kept[credentials] = token, ends_at
+        self._kept.move_to_end(credentials)
+        if len(self._kept) > _KEPT_MOST:
+            self._kept.popitem(last=False)
+
+    def recall(self, credentials: Credentials) -> tuple[str, float]:
+        """The token and when it ends; one that has ended if there is none."""
+        return self._kept.get(credentials, ("", 0.0))
+
+    def forget(self, credentials: Credentials, token: str) -> None:
+        """It is no good any more."""
+        if self._kept.get(credentials, ("", 0.0))[0] == token:
+            del self._kept[credentials]
+
+
 class Tokens:
     """Gives the access token that is valid now.
 
@@ -42,14 +73,22 @@ class Tokens:
         credentials: What the account was connected with.
         clock: Time.
         refresh: Asks Dropbox for a new access token, given the fields of the form; returns it and its life in seconds.
+        kept: What the process knows already; None keeps nothing for others.
     """
 
-    def __init__(self, credentials: Credentials, clock: Clock, refresh: Callable[[dict[str, str]], Awaitable[tuple[str, float]]]) -> None:
+    def __init__(
+        self,
+        credentials: Credentials,
+        clock: Clock,
+        refresh: Callable[[dict[str, str]], Awaitable[tuple[str, float]]],
+        kept: KeptTokens | None = None,
+    ) -> None:
         self._credentials = credentials
         self._clock = clock
         self._refresh = refresh
-        self._token = credentials.access_token
-        self._ends_at = float("inf") if credentials.access_token else 0.0
+        self._kept = KeptTokens() if kept is None else kept
+        given = credentials.access_token
+        self._token, self._ends_at = (given, float("inf")) if given else self._kept.recall(credentials)
         self._one = asyncio.Lock()
         self._refusals = 0
 
@@ -78,6 +117,7 @@ class Tokens:
         """Dropbox says that a token has run out; unless it was replaced meanwhile, the next `get` refreshes."""
         if token == self._token:
             self._ends_at = 0.0
+            self._kept.forget(self._credentials, token)
 
     async def _renew(self) -> None:
         known = self._credentials
@@ -95,3 +135,4 @@ class Tokens:
         failpoint("token.refreshed")
         # A life shorter than the early refresh would ask for a new token at each call.
         self._token, self._ends_at = token, self._clock.time() + max(life, 2 * _EARLY_SECONDS)
+        self._kept.keep(known, self._token, self._ends_at)

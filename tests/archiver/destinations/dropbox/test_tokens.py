@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from archiver.destinations.dropbox.tokens import Credentials, Tokens
+from archiver.destinations.dropbox.tokens import Credentials, KeptTokens, Tokens
 from archiver.errors import ReconnectNeededError, UnavailableError
 from genstage.testing import VirtualClock, run
 
@@ -154,3 +154,39 @@ def test_a_short_life_does_not_mean_a_refresh_per_call() -> None:
 def test_credentials_are_not_shown() -> None:
     """A representation has no secret in it."""
     assert "CANARY" not in repr(LINKED) + str(LINKED)
+
+
+def test_a_lane_that_slept_goes_on_with_the_token_of_its_process() -> None:
+    """Another destination with the same credentials asks for nothing while the token lives; one with others does."""
+
+    async def test(clock: VirtualClock, endpoint: Endpoint) -> None:
+        kept = KeptTokens()
+        assert await Tokens(LINKED, clock, endpoint.refresh, kept).get() == "token-1"
+        assert await Tokens(LINKED, clock, endpoint.refresh, kept).get() == "token-1"
+        assert await Tokens(Credentials(app_key="key", refresh_token="other"), clock, endpoint.refresh, kept).get() == "token-2"
+        assert "CANARY" not in repr(kept)
+
+    with_endpoint(test)
+
+
+def test_a_token_that_is_no_good_is_kept_for_nobody() -> None:
+    """Whoever comes next asks for a new one."""
+
+    async def test(clock: VirtualClock, endpoint: Endpoint) -> None:
+        kept = KeptTokens()
+        tokens = Tokens(LINKED, clock, endpoint.refresh, kept)
+        tokens.ran_out(await tokens.get())
+        assert await Tokens(LINKED, clock, endpoint.refresh, kept).get() == "token-2"
+        tokens.ran_out("token-1")
+        assert await Tokens(LINKED, clock, endpoint.refresh, kept).get() == "token-2", "an old one's end says nothing of the new one"
+
+    with_endpoint(test)
+
+
+def test_the_process_keeps_the_newest_tokens_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred thousand accounts do not fill the memory."""
+    monkeypatch.setattr("archiver.destinations.dropbox.tokens._KEPT_MOST", 3)
+    kept = KeptTokens()
+    for number in range(5):
+        kept.keep(Credentials(refresh_token=str(number)), f"token-{number}", 100.0)
+    assert [kept.recall(Credentials(refresh_token=str(number)))[0] for number in range(5)] == ["", "", "token-2", "token-3", "token-4"]
