@@ -11,6 +11,7 @@ from typing import Any, Final
 from genstage.outlet import Outlet
 from genstage.post import Post
 from genstage.supervision import is_cancelled
+from genstage.turns import BUDGET
 
 __all__ = ["ACCUMULATES", "STARTS", "Feed"]
 
@@ -187,16 +188,23 @@ class Feed:
         if self._task is not None:
             self._task.add_done_callback(lambda _: self._end())
 
-    async def _run(self, answer: Any) -> None:
+    async def _run(self, answer: Any) -> None:  # noqa: C901 - the hot path: every call would cost
         outlet = self.outlet
-        dispatcher = outlet.dispatcher
+        dispatcher, turns = outlet.dispatcher, self._turns
+        task = asyncio.current_task()
         new_future = asyncio.get_running_loop().create_future
+        left = BUDGET
         while not self._reasons & _CLOSED or answer is not None:
             if answer is None and (not dispatcher.wanted or self._reasons != _HAS_TASK):
                 self._sleeper = new_future()
                 await self._sleeper
                 self._sleeper = None
                 continue
+            if left <= 0:  # what is given out may be handled at once: others on the event loop get their turn
+                left = BUDGET
+                await asyncio.sleep(0)
+                continue
+            left -= 1
             self.busy = True
             found = 0
             try:
@@ -207,12 +215,13 @@ class Feed:
                     answer = await answer
                 if answer is None:
                     break
+                turns.giver, turns.rank = task, 0
                 found = outlet.emit(answer, bounded=True)
             except (Exception, asyncio.CancelledError) as error:
                 if is_cancelled(error) or not self._post.warden.survives(error):
                     raise
             finally:
-                answer = None
+                turns.giver = answer = None
                 self.busy = False
                 if self._quiet is not None and not self._quiet.done():
                     self._quiet.set_result(None)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from genstage.handling import Handling
-from genstage.inbox import Inbox
+from genstage.hands import Begun
+from genstage.inbox import Inbox, Job
 from genstage.outlet import Outlet
 from genstage.post import Post
 from genstage.subscription import Subscription
@@ -69,6 +70,10 @@ class Inlet(Workers):
             events = self._handle_now(edge, events, depth)
             if not events:
                 return
+        elif turns.giver is not None and self._eager and self._idle:
+            events = self._begin_now(edge, events, turns.giver)
+            if not events:
+                return
         self.inbox.put(edge, events)
         if not self._inline:
             self.stir()
@@ -93,6 +98,56 @@ class Inlet(Workers):
         if self.closing:
             self._look_for_the_end()
         return events[start:] if start else events
+
+    def _begin_now(self, edge: Subscription, events: list[Any], giver: asyncio.Task[Any]) -> list[Any]:
+        """Has what was delivered begun by workers that sleep, in the time of the task that gave it; returns what must wait."""
+        turns, gate = self._turns, self._gate
+        rank = turns.rank
+        count, start = len(events), 0
+        split = count if edge.manual else edge.split or count
+        while start < count and rank < DEPTH and self._idle and not self._barred and not self.inbox.waiting:
+            if len(self.tasks) > self.limit or (gate is not None and gate.wanted <= 0):
+                break
+            piece = events if count <= split else events[start : start + split]
+            start += split
+            self._begin((edge, piece, len(piece)), giver, rank)
+        turns.giver, turns.rank = giver, rank
+        if self.closing:
+            self._look_for_the_end()
+        return events[start:] if start else events
+
+    def _begin(self, job: Job, giver: asyncio.Task[Any], rank: int) -> None:
+        """Begins a call of an asynchronous handler; if it awaits nothing it ends here, else its worker goes on with it."""
+        edge, payload, count = job
+        turns, outlet = self._turns, self._outlet
+        hand = self._idle.pop()
+        self.in_flight += count
+        turns.giver = None
+        result = hand.begin(job, self._handle(payload), giver)
+        if hand.begun is None:
+            try:
+                if outlet is not None:
+                    turns.giver, turns.rank = giver, rank + 1
+                    outlet.emit(result, bounded=False)
+                    turns.giver = None
+                elif result is not None:
+                    self._refuse(result)
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the worker raises it
+                turns.giver = None
+                hand.begun = Begun(job, error=error)
+        if hand.begun is not None:
+            hand.wake()
+            return
+        self.in_flight -= count
+        self.handled += count
+        edge.handled(count)
+        if self.draining and not edge.level:
+            edge.cancel()
+        self._idle.append(hand)
+        if self._barred:
+            self._bar()
+        if len(self.tasks) > self.limit:
+            self._wake()
 
     def interrupted(self, edge: Subscription) -> None:
         """The producer has failed; the subscription opens again by itself."""

@@ -275,12 +275,13 @@ class Pipeline:
         warden.on_restart(lambda error: watch.restarted(error, warden.restarts))
         return watch
 
-    def spawn(self, post: Post, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+    def spawn(self, post: Post, work: Coroutine[Any, Any, None], context: contextvars.Context | None = None) -> asyncio.Task[None] | None:
         """For stages: makes a supervised task."""
         if self._broken:
             work.close()
             return None
-        task = self._group.create_task(self._supervised(post.name, work), name=post.name, context=post.context.copy())
+        context = post.context.copy() if context is None else context
+        task = self._group.create_task(self._supervised(post.name, work), name=post.name, context=context)
         task.add_done_callback(lambda _: work.close())  # in case it was cancelled before it began
         return task
 

@@ -75,7 +75,7 @@ class Watching(Protocol):
 class House(Protocol):
     """The pipeline, as its stages see it."""
 
-    def spawn(self, post: Post, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+    def spawn(self, post: Post, work: Coroutine[Any, Any, None], context: contextvars.Context | None = None) -> asyncio.Task[None] | None:
         """Makes a supervised task."""
         ...
 
@@ -106,14 +106,17 @@ class Post:
     timeout: float | None = None
     watch: Watching | None = None
 
-    def spawn(self, work: Coroutine[Any, Any, None], begun: Any = None) -> asyncio.Task[None] | None:
+    def spawn(
+        self, work: Coroutine[Any, Any, None], begun: Any = None, context: contextvars.Context | None = None
+    ) -> asyncio.Task[None] | None:
         """Makes a supervised task of a coroutine; None when the pipeline is breaking off and nothing new may begin.
 
         Args:
             work: The coroutine.
             begun: What it is going to await, if a handler has returned that already: it is closed if it comes to nothing.
+            context: In which it runs; a copy of the stage's if not given.
         """
-        task = self.house.spawn(self, work)
+        task = self.house.spawn(self, work, context)
         if iscoroutine(begun):
             if task is None:
                 begun.close()

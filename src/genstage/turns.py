@@ -6,9 +6,9 @@ import asyncio
 from collections import deque
 from typing import Any, Final, Protocol
 
-__all__ = ["Part", "Turns"]
+__all__ = ["BUDGET", "Part", "Turns"]
 
-_BUDGET: Final = 256
+BUDGET: Final = 256
 """Handler calls, about, before others on the event loop get their turn. The price is one trip through the loop, some 2 µs."""
 
 _NOBODY: Final[deque[Any]] = deque(maxlen=0)
@@ -30,7 +30,7 @@ class Turns:
     synchronous too; ``depth`` bounds the stack. Every stage takes care of its own exceptions, whoever called.
     """
 
-    __slots__ = ("_loop", "_stopped", "depth", "ready", "running")
+    __slots__ = ("_loop", "_stopped", "depth", "giver", "rank", "ready", "running")
 
     def __init__(self) -> None:
         self.ready: deque[Part] = _NOBODY
@@ -39,6 +39,10 @@ class Turns:
         """Whether turns are being given; False from the moment at which the pipeline breaks off."""
         self.depth = 0
         """While a handler's results are given out: how many stages handed on to one another; 0 at any other time."""
+        self.giver: asyncio.Task[Any] | None = None
+        """While the results of an asynchronous handler are given out by the toolkit: the task that does it."""
+        self.rank = 0
+        """As ``depth``, for asynchronous stages."""
         self._stopped = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -63,7 +67,7 @@ class Turns:
     def _run(self) -> None:
         ready = self.ready
         next_part = ready.popleft
-        left = _BUDGET
+        left = BUDGET
         while left > 0:
             if not ready:
                 self.running = False

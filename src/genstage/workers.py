@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from collections import deque
+from collections.abc import Callable
 from inspect import isawaitable, iscoroutinefunction
 from types import CoroutineType
 from typing import Any, Final, NoReturn
@@ -12,6 +13,7 @@ from typing import Any, Final, NoReturn
 from genstage.dispatchers import Dispatcher
 from genstage.errors import AnswerError
 from genstage.handling import Handling, limited
+from genstage.hands import Hand
 from genstage.inbox import Inbox, Job, SingleInbox, SplitInbox
 from genstage.post import Post
 from genstage.recovery import Recovery
@@ -43,6 +45,7 @@ class Workers(Recovery):
     __slots__ = (
         "_barred",
         "_coming",
+        "_eager",
         "_gate",
         "_handle",
         "_held",
@@ -79,7 +82,9 @@ class Workers(Recovery):
         self.draining = False
         self._post = post
         self._handling = handling
-        self._handle = handling.handle if handling.timeout is None else limited(post.name, handling.handle, handling.timeout)
+        self._handle: Callable[[Any], Any] = (
+            handling.handle if handling.timeout is None else limited(post.name, handling.handle, handling.timeout)
+        )
         if post.watch is not None:
             self._handle = post.watch.handling(self, self._handle, single=isinstance(inbox, SingleInbox))
         self._outlet = handling.outlet
@@ -88,9 +93,10 @@ class Workers(Recovery):
         self._call = post.context.run
         self._inline = not iscoroutinefunction(self._handle) and not iscoroutinefunction(handling.failed)
         self._short = self._inline and isinstance(inbox, SplitInbox)  # may take over what it is given within the giver's turn
+        self._eager = iscoroutinefunction(self._handle) and isinstance(inbox, SplitInbox)  # the same, of asynchronous ones
         self._queued = False
         self._inside = False  # a synchronous handler runs
-        self._idle: list[asyncio.Future[None]] = []
+        self._idle: list[Hand] = []
         self._coming = 0  # workers that were woken or made, and have not looked into the inbox yet
         self._barred = False  # something is to be seen to before the next job is taken
         self._held = False
@@ -206,22 +212,22 @@ class Workers(Recovery):
             edge.cancel()
         return True
 
-    async def _work(self, begun: tuple[Job, Any] | None) -> None:
+    async def _work(self, hand: Hand, begun: tuple[Job, Any] | None) -> None:
         if begun is not None:
             self._coming -= 1
             await self._finish_call(*begun)
             self._coming += 1
-        await self._serve()
+        await self._serve(hand)
         task = asyncio.current_task()
         if task is not None:
             self.tasks.discard(task)  # at once, so that a second one does not find itself surplus too
         self.stir()  # if somebody counted on this one
         self._look_for_the_end()
 
-    async def _serve(self) -> None:  # noqa: C901, PLR0912 - the hot path: every call would cost
+    async def _serve(self, hand: Hand) -> None:  # noqa: C901, PLR0912 - the hot path: every call would cost
         """Takes call after call, until the stage ends or this worker is one too many."""
         inbox, handle, gate, outlet, tasks = self.inbox, self._handle, self._gate, self._outlet, self.tasks
-        new_future = asyncio.get_running_loop().create_future
+        turns, task = self._turns, asyncio.current_task()
         self._coming -= 1
         while len(tasks) <= self.limit:
             if (self._barred and self._bar()) or (gate is not None and gate.wanted <= 0):
@@ -234,10 +240,7 @@ class Workers(Recovery):
             if job is None:
                 if self.closing and not inbox.waiting:
                     return
-                sleeper = new_future()
-                self._idle.append(sleeper)
-                await sleeper
-                self._coming -= 1
+                await self._sleep(hand)
                 continue
             edge, payload, count = job
             self.in_flight += count
@@ -249,10 +252,13 @@ class Workers(Recovery):
                         self.stir()
                     result = await result
                 if outlet is not None:
+                    turns.giver, turns.rank = task, 0
                     outlet.emit(result, bounded=False)
+                    turns.giver = None
                 elif result is not None:
                     self._refuse(result)
             except (Exception, asyncio.CancelledError) as error:
+                turns.giver = None
                 if is_cancelled(error):
                     raise
                 await self._cope(job, error)
@@ -265,6 +271,23 @@ class Workers(Recovery):
                     edge.handled(count)
                 if self.draining and not edge.level:
                     edge.cancel()
+
+    async def _sleep(self, hand: Hand) -> None:
+        """Waits for something to do; if it was begun already, goes on with it."""
+        hand.sleeper = asyncio.get_running_loop().create_future()
+        self._idle.append(hand)
+        thrown = None
+        try:
+            await hand.sleeper
+        except asyncio.CancelledError as cancelled:
+            if hand.begun is None:
+                raise
+            thrown = cancelled
+        if hand.begun is None:
+            self._coming -= 1
+        else:
+            begun, hand.begun = hand.begun, None
+            await self._finish_call(begun.job, begun.rest(thrown))
 
     async def _finish_call(self, job: Job, result: Any) -> None:
         """Awaits what a synchronous handler has returned after all."""
@@ -288,7 +311,9 @@ class Workers(Recovery):
 
     def _hire(self, begun: tuple[Job, Any] | None) -> None:
         """Makes a worker; it may begin with a job whose handler has returned an awaitable."""
-        task = self._post.spawn(self._work(begun), None if begun is None else begun[1])
+        context = self._post.context.copy()
+        hand = Hand(context)
+        task = hand.task = self._post.spawn(self._work(hand, begun), None if begun is None else begun[1], context)
         if task is not None:
             self._coming += 1
             self._inline = self._short = False
@@ -301,10 +326,8 @@ class Workers(Recovery):
 
     def _wake(self) -> bool:
         while self._idle:
-            sleeper = self._idle.pop()
-            if not sleeper.done():
+            if self._idle.pop().wake():
                 self._coming += 1
-                sleeper.set_result(None)
                 return True
         return False
 
