@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 
@@ -146,17 +146,29 @@ class DropboxDestination:
             except ArchiverError as failed:
                 return outcome_of(failed)
         if isinstance(error, (NotThereError, ClosedError, OffsetError)):
-            return outcome_of(error)  # Dropbox does not take the session: it is not gone on with
+            # Dropbox does not take the session: it is not gone on with. One that is older than this process may have been committed.
+            before = await self._committed_before(entry) if entry.upload.delivery.session is not None else None
+            return outcome_of(error) if before is None else before
         if session is None and isinstance(error, (ThrottledError, UnavailableError)):
             self._kept.keep(entry)
         return outcome_of(error, session=session)
 
     async def _compared(self, entry: Entry, conflict: InTheWayError) -> Outcome:
         """A file stands at the path: ours already, or another one, which is never overwritten."""
-        found: Metadata = await self._look("files/get_metadata", msgspec.json.encode({"path": entry.path}), _METADATA)
-        if isinstance(found, FileMetadata) and found.size == entry.size and found.content_hash == entry.content_hash:
+        found = await self._metadata(entry)
+        if _is_ours(found, entry):
             return self._verified(entry, found, recovered=True)
         return outcome_of(ConflictError(conflict.message, hint=conflict.hint))
+
+    async def _committed_before(self, entry: Entry) -> Outcome | None:
+        """The file itself, if an earlier commit made it visible although its answer was lost; None if it did not."""
+        try:
+            found = await self._metadata(entry)
+        except NotThereError:
+            return None
+        except ArchiverError as error:
+            return outcome_of(error)
+        return self._verified(entry, found, recovered=True) if _is_ours(found, entry) else None
 
     def _verified(self, entry: Entry, found: Success | FileMetadata, *, recovered: bool = False) -> Outcome:
         """A receipt, if Dropbox has the bytes that were sent."""
@@ -175,9 +187,18 @@ class DropboxDestination:
             )
         )
 
+    async def _metadata(self, entry: Entry) -> Metadata:
+        found: Metadata = await self._look("files/get_metadata", msgspec.json.encode({"path": entry.path}), _METADATA)
+        return found
+
     async def _look(self, route: str, argument: bytes, shape: msgspec.json.Decoder[Any]) -> Any:
         answer: Callable[[bytes], Any] = lambda body: decode(body, shape)  # noqa: E731  the call's type needs it named
         return await self._api.call(Request(route=route, kind=CallKind.LOOK, body=lambda: argument), answer)
+
+
+def _is_ours(found: Metadata, entry: Entry) -> TypeGuard[FileMetadata]:
+    """Whether what stands at the path has the bytes of the entry."""
+    return isinstance(found, FileMetadata) and found.size == entry.size and found.content_hash == entry.content_hash
 
 
 def _sendable(path: str) -> bool:

@@ -14,6 +14,7 @@ from archiver.destinations.dropbox import chunks
 from archiver.destinations.port import Upload
 from archiver.model import Session
 from archiver.outcome import Deferred, Throttled, Unavailable
+from genstage.clock import SystemClock
 
 MIB = 1024 * 1024
 DATA = b"".join(hashlib.sha256(bytes([number])).digest() * (MIB // 32) for number in range(6)) + b"tail"
@@ -108,6 +109,38 @@ async def test_a_dropbox_that_went_away_keeps_its_session(box: Any) -> None:
     outcome = (await put(destination, [upload]))[1]
     assert isinstance(outcome, (Unavailable, Deferred))
     assert outcome.session.offset == 2 * MIB
+
+
+async def test_a_commit_whose_answer_a_dead_process_never_read(box: Any) -> None:
+    """All bytes were sent and the file is visible: the next process finds it at its path, and sends nothing again."""
+    saved: list[Session] = []
+    receipt_of((await put(box.open(), [streamed(1, DATA, save_session=saved.append)]))[1], DATA)
+    sent = box.record.received_bytes
+    receipt = receipt_of((await put(box.open(), [streamed(1, DATA, session=saved[-1])]))[1], DATA)
+    assert receipt.recovered
+    assert receipt.revision
+    assert box.record.received_bytes == sent
+    assert len(box.stored()) == 1
+
+
+async def test_a_session_that_is_gone_and_never_was_committed(box: Any) -> None:
+    """Nothing stands at the path, or something else: it begins anew, and what stands there stays."""
+    gone = Session(id="pid_upload_session:gone", offset=len(DATA), started_at=int(SystemClock().wall() * 1000))
+    outcome = (await put(box.open(), [streamed(1, DATA, session=gone)]))[1]
+    assert isinstance(outcome, Deferred)
+    assert outcome.session is None
+    receipt_of((await put(box.open(), [streamed(1, DATA)]))[1], DATA)
+    other = DATA[:-1] + b"x"
+    outcome = (await put(box.open(), [streamed(1, other, session=gone)]))[1]
+    assert isinstance(outcome, Deferred)
+    assert list(box.stored().values()) == [DATA]
+
+
+async def test_a_look_for_an_earlier_commit_that_is_refused(box: Any) -> None:
+    """Whether the file is there is not known then: the lane waits, and the item is not charged."""
+    gone = Session(id="pid_upload_session:gone", offset=len(DATA), started_at=int(SystemClock().wall() * 1000))
+    box.refuse(429, "", "*/get_metadata", headers={"Retry-After": "5"})
+    assert (await put(box.open(), [streamed(1, DATA, session=gone)]))[1] == Throttled(retry_after=5)
 
 
 async def test_a_session_of_last_week(box: Any) -> None:
