@@ -22,10 +22,11 @@ from archiver.database.port import (
     Worker,
     WorkerRow,
 )
-from archiver.database.postgres import hints, journal, owning, settling
+from archiver.database.postgres import journal, owning, settling
 from archiver.database.postgres.address import Address
 from archiver.database.postgres.births import BirthRows, add_births
-from archiver.database.postgres.handle import Handle
+from archiver.database.postgres.handle import HANG_SECONDS, Handle
+from archiver.database.postgres.hints import Listener
 from archiver.database.postgres.looking import read_counters
 from archiver.database.postgres.opening import is_current, migrate_alone
 from archiver.database.postgres.reading import decode_deliveries, decode_ready_lanes, read_ready_lanes, read_waiting
@@ -59,8 +60,7 @@ class PostgresDatabase:
         self._reader = Handle(self._address, "reader", hot=True)
         self._looker = Handle(self._address, "looker", hot=False)
         self._handles = (self._writer, self._reader, self._looker)
-        self._sender = random.token_hex(4)
-        self._listener = hints.Listener(self._address, self._sender, self._handles)
+        self._listener = Listener(self._address, random.token_hex(4))
         self._worker: Worker | None = None
         self._owned: set[int] = set()
 
@@ -74,7 +74,7 @@ class PostgresDatabase:
         try:
             await self._writer.open()
             if not await self._writer.run(is_current):
-                await self._writer.core(migrate_alone)
+                await self._writer.unhurried(migrate_alone)
             await self._reader.open()
             await self._looker.open()
             self._listener.start()
@@ -86,7 +86,6 @@ class PostgresDatabase:
         """Lets go of everything; harmless when called twice. A worker that has not left keeps its customers until its time is over."""
         for handle in self._handles:
             await handle.close()
-        # The last: until then it watches over calls that hang.
         await asyncio.to_thread(self._listener.stop)
 
     async def serve(self) -> None:
@@ -109,7 +108,7 @@ class PostgresDatabase:
         await self._writer.run(owning.leave, worker)
         self._owned.clear()
         self._worker = None
-        await self._tell()
+        self._listener.tell()
 
     async def beat(self, worker: Worker, *, ttl: Millis) -> bool:
         """Says that the worker is alive; False if it had been dead."""
@@ -127,7 +126,7 @@ class PostgresDatabase:
         if customer_ids:
             await self._writer.run(owning.give_back, worker, customer_ids)
             self._owned.difference_update(customer_ids)
-            await self._tell()
+            self._listener.tell()
 
     async def owned(self, worker: Worker) -> Mapping[int, int]:
         """The customers that the worker owns by the database: id → epoch."""
@@ -160,7 +159,7 @@ class PostgresDatabase:
     async def add_customer(self, name: str, *, path_template: str, weight: int = 1) -> Customer:
         """Adds a customer."""
         customer = Customer(id=0, name=name, weight=weight, path_template=path_template, created_at=self._now())
-        return await self._told(await self._writer.core(customers.add_customer, customer))
+        return self._told(await self._writer.core(customers.add_customer, customer))
 
     async def customers(self) -> Sequence[Customer]:
         """All customers, by name."""
@@ -168,7 +167,7 @@ class PostgresDatabase:
 
     async def set_customer_state(self, name: str, state: CustomerState) -> Customer:
         """Pauses or resumes."""
-        return await self._told(await self._writer.core(customers.set_customer_state, name, state))
+        return self._told(await self._writer.core(customers.set_customer_state, name, state))
 
     async def add_connection(
         self, customer_id: int, role: Role, adapter: str, options: Mapping[str, Any], secrets: Mapping[str, bytes]
@@ -177,7 +176,7 @@ class PostgresDatabase:
         connection = Connection(
             id=0, customer_id=customer_id, role=role, adapter=adapter, options=options, secrets=secrets, state_since=self._now()
         )
-        return await self._told(await self._writer.core(customers.add_connection, connection))
+        return self._told(await self._writer.core(customers.add_connection, connection))
 
     async def connections(self, *, customer_id: int | None = None, role: Role | None = None) -> Sequence[Connection]:
         """Connections, by id."""
@@ -192,7 +191,7 @@ class PostgresDatabase:
         changed = await self._writer.core(customers.set_connection_state, connection_id, state, reason, self._now())
         # A lane that the worker here parks concerns nobody else; one that a person lets go on concerns whoever owns it.
         if changed and (self._worker is None or state is ConnectionState.ACTIVE):
-            await self._tell()
+            self._listener.tell()
         return changed
 
     async def save_pace(self, connection_id: int, *, throttled_until: Millis, pace: bytes) -> None:
@@ -210,7 +209,7 @@ class PostgresDatabase:
         born = await self._writer.run(add_births, BirthRows.of(source, births, now, cursor))
         # Whoever owns the customer learns of it; here it is known already.
         if born.lanes and source.customer_id not in self._owned:
-            await self._tell()
+            self._listener.tell()
         return born
 
     async def cursor(self, source_id: int) -> str:
@@ -240,6 +239,7 @@ class PostgresDatabase:
 
     async def changes(self) -> int:
         """A number that differs when another process told something since."""
+        self._listener.look_after(HANG_SECONDS)
         return self._listener.heard
 
     async def counters(self) -> Sequence[LaneCounters]:
@@ -254,14 +254,11 @@ class PostgresDatabase:
 
     async def retry(self, *, customer: str | None = None, reason: str | None = None, ids: Sequence[int] | None = None, now: Millis) -> int:
         """Rejected and gone deliveries become waiting again."""
-        return await self._told(await self._writer.core(looking.retry, customer, reason, ids, now))
+        return self._told(await self._writer.unhurried(looking.retry, customer, reason, ids, now))
 
-    async def _told(self, result: _T) -> _T:
-        await self._tell()
+    def _told(self, result: _T) -> _T:
+        self._listener.tell()
         return result
-
-    async def _tell(self) -> None:
-        await self._looker.run(hints.tell, self._sender)
 
     def _now(self) -> Millis:
         return int(self._clock.wall() * 1000)

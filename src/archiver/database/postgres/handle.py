@@ -6,6 +6,7 @@ wait once. A caller that is cancelled leaves a transaction either whole or not b
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -21,7 +22,11 @@ from archiver.database.engine.thread import WorkThread
 from archiver.database.postgres.address import Address
 from archiver.database.postgres.errors import is_lost, is_worth_another_try, refused, translate
 
-__all__ = ["Handle", "Raw", "at_once"]
+__all__ = ["HANG_SECONDS", "Handle", "Raw", "at_once", "break_off"]
+
+HANG_SECONDS = 60.0
+"""A call that takes longer has no connection any more, whatever the operating system believes."""
+
 
 # It warns of connections that are gone, of which our errors tell.
 logging.getLogger("psycopg").setLevel(logging.ERROR)
@@ -30,6 +35,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 Raw = psycopg.Connection[Any]
 
+_CLOSE_SECONDS = 5.0
 _TRIES = 5  # of a transaction that was taken back for another's sake
 
 # Compiling a plan takes longer than any of ours runs. A process that was stopped in the middle of a transaction must not keep others
@@ -59,6 +65,12 @@ def at_once(raw: Raw) -> Iterator[psycopg.Pipeline]:
         raise
 
 
+def break_off(raw: Raw) -> None:
+    """Ends a connection under whoever waits for an answer, who then has lost it. May be called from any thread."""
+    with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(raw.fileno())) as cut:
+        cut.shutdown(socket.SHUT_RDWR)
+
+
 class Handle:
     """A connection with its thread; made closed.
 
@@ -66,9 +78,6 @@ class Handle:
         address: Where to connect.
         name: For the thread's name.
         hot: Whether its statements are always the same few.
-
-    Attributes:
-        busy_since: When the call began that runs now, by the monotonic clock; None if none does.
     """
 
     def __init__(self, address: Address, name: str, *, hot: bool) -> None:
@@ -77,7 +86,9 @@ class Handle:
         self._thread = WorkThread(f"archiver-database-{name}")
         self._raw: Raw | None = None
         self._core: sa.Connection | None = None
-        self.busy_since: float | None = None
+        self._busy_since: float | None = None  # by the monotonic clock, while a call runs
+        self._calls = 0
+        self._watch: asyncio.TimerHandle | None = None  # while there are calls
 
     async def open(self) -> None:
         """Starts the thread and connects; harmless when called twice.
@@ -88,41 +99,58 @@ class Handle:
         """
         if not self._thread.running:
             self._thread.start()
-            await self._thread.run(self._connected)
+            await self._on_thread(lambda: self._try(self._connected))
 
     async def close(self) -> None:
-        """Disconnects after what is under way; harmless when called twice."""
+        """Disconnects after what is under way, or in the middle of it if that takes long; harmless when called twice."""
         if self._thread.running:
+            patience = asyncio.get_running_loop().call_later(_CLOSE_SECONDS, self._break_off)
             await self._thread.run(self._disconnect)
+            patience.cancel()
         self._thread.stop()
 
     async def run(self, work: Callable[Concatenate[Raw, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs ``work(connection, …)``: one statement, or one transaction that it makes itself (`at_once`)."""
-
-        def call() -> T:
-            return work(self._connected(), *args, **kwargs)
-
-        return await self._thread.run(lambda: self._try(call))
+        return await self._on_thread(lambda: self._try(lambda: work(self._connected(), *args, **kwargs)))
 
     async def core(self, work: Callable[Concatenate[sa.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs ``work(connection, …)`` in a transaction, with SQLAlchemy Core: for what is not hot, in every engine's words."""
+        return await self._on_thread(lambda: self._try(lambda: self._transact(work, *args, **kwargs)))
 
-        def call() -> T:
-            core = self._dressed(self._connected())
-            with core.begin():
-                return work(core, *args, **kwargs)
+    async def unhurried(self, work: Callable[Concatenate[sa.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """As `core`, for what may take however long."""
+        return await self._thread.run(lambda: self._try(lambda: self._transact(work, *args, **kwargs)))
 
-        return await self._thread.run(lambda: self._try(call))
+    async def _on_thread(self, call: Callable[[], T]) -> T:
+        """Runs a call on the thread; one that hangs is broken off."""
+        self._calls += 1
+        if self._watch is None:
+            self._watch = asyncio.get_running_loop().call_later(HANG_SECONDS, self._look_after)
+        try:
+            return await self._thread.run(call)
+        finally:
+            self._calls -= 1
+            if not self._calls and self._watch is not None:
+                self._watch.cancel()
+                self._watch = None
 
-    def break_off(self) -> None:
-        """Ends the connection under a call that hangs, which then fails as one that was lost. May be called from any thread."""
-        raw = self._raw
-        if raw is not None:
-            with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(raw.fileno())) as cut:
-                cut.shutdown(socket.SHUT_RDWR)
+    def _look_after(self) -> None:
+        if self._busy_since is not None and time.monotonic() - self._busy_since >= HANG_SECONDS:
+            self._break_off()
+        self._watch = asyncio.get_running_loop().call_later(HANG_SECONDS / 4, self._look_after)
+
+    def _transact(self, work: Callable[Concatenate[sa.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        core = self._dressed(self._connected())
+        with core.begin():
+            return work(core, *args, **kwargs)
+
+    def _break_off(self) -> None:
+        """Ends the connection under a call that hangs, which then fails as one that was lost."""
+        if self._raw is not None:
+            break_off(self._raw)
 
     def _try(self, call: Callable[[], T]) -> T:
-        self.busy_since = time.monotonic()
+        self._busy_since = time.monotonic()
         try:
             for left in reversed(range(_TRIES)):
                 try:
@@ -138,7 +166,7 @@ class Handle:
                     raise translated from error
             raise AssertionError("the last try raises")
         finally:
-            self.busy_since = None
+            self._busy_since = None
 
     def _connected(self) -> Raw:
         if self._raw is None:

@@ -13,7 +13,7 @@ from psycopg import sql
 
 from archiver.database.conformance.world import NOW, World, archived, due, numbers, world
 from archiver.database.port import Settled
-from archiver.database.postgres import PostgresDatabase, hints
+from archiver.database.postgres import PostgresDatabase, handle
 from archiver.errors import ConfigError, DatabaseUnavailableError
 from support.faultproxy import FaultProxy, Toxic
 from support.postgres import OwnServer, Server, migrate
@@ -121,8 +121,7 @@ async def test_a_lost_answer_to_a_commit_is_no_second_settlement(own_server: Own
 @pytest.mark.usefixtures("own_address")
 async def test_a_call_that_hangs_is_broken_off(own_server: OwnServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A network that swallows everything, without an end: the call fails, and the next finds the way again."""
-    monkeypatch.setattr(hints, "HANG_SECONDS", 0.3)
-    monkeypatch.setattr(hints, "_LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(handle, "HANG_SECONDS", 0.3)
     async with FaultProxy(f"127.0.0.1:{own_server.port}") as proxy:
         database = PostgresDatabase(own_server.address_by_port("own", proxy.port))
         await database.open()
@@ -136,6 +135,21 @@ async def test_a_call_that_hangs_is_broken_off(own_server: OwnServer, monkeypatc
         assert await again(database, batch, klm) == frozenset()
         assert await numbers(database, klm.lanes[0]) == {"waiting": 0, "archived": 100, "rejected": 0, "gone": 0}
         await database.close()
+
+
+@pytest.mark.usefixtures("own_address")
+async def test_closing_does_not_wait_for_a_call_that_hangs(own_server: OwnServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where nobody waits for that call any more."""
+    monkeypatch.setattr(handle, "_CLOSE_SECONDS", 0.2)
+    async with FaultProxy(f"127.0.0.1:{own_server.port}") as proxy:
+        database = PostgresDatabase(own_server.address_by_port("own", proxy.port))
+        await database.open()
+        proxy.add(Toxic("timeout", direction="down"))
+        call = asyncio.ensure_future(database.customers())
+        await asyncio.sleep(0)
+        call.cancel()
+        async with asyncio.timeout(20):
+            await database.close()
 
 
 TROUBLE = """
