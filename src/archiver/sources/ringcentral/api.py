@@ -221,12 +221,14 @@ class Api:
         known, budget = self._credentials, self._token_budget
         while not isinstance(grant := budget.take("token", self._clock.time(), look=True), Grant):
             await self._clock.sleep(grant)
-        auth = aiohttp.BasicAuth(known.client_id, known.client_secret) if known.client_secret else None
-        fields = dict(form) if auth else {**form, "client_id": known.client_id}
-        headers = {"User-Agent": _AGENT, "Accept": "application/json"}
+        fields, headers = dict(form), {"User-Agent": _AGENT, "Accept": "application/json"}
+        if known.client_secret:
+            headers["Authorization"] = aiohttp.encode_basic_auth(known.client_id, known.client_secret)
+        else:
+            fields["client_id"] = known.client_id
         try:
             async with self._http.post(
-                self._base + _TOKEN_PATH, data=fields, auth=auth, headers=headers, timeout=_JSON_LIMITS, allow_redirects=False
+                self._base + _TOKEN_PATH, data=fields, headers=headers, timeout=_JSON_LIMITS, allow_redirects=False
             ) as response:
                 reply = Reply(status=response.status, headers=response.headers, body=await response.content.read(_ERROR_BYTES))
         except BaseException as error:

@@ -18,7 +18,7 @@ from archiver.sources.ringcentral.api import Api
 from archiver.sources.ringcentral.contents import Contents
 from archiver.sources.ringcentral.cursor import State
 from archiver.sources.ringcentral.errors import ParameterError
-from archiver.sources.ringcentral.records import Reader, recording_addresses
+from archiver.sources.ringcentral.records import Reader, millis_of, recording_addresses
 from archiver.sources.ringcentral.settings import RingCentralSettings
 from archiver.sources.ringcentral.wire import Listed, Record, Synced
 
@@ -35,12 +35,11 @@ _OVERLAP = 6 * 3_600_000
 _PER_PAGE = 1000
 _MOST_PAGES = 8
 """A slice that has more is followed by one half as long."""
-_ROWS = 250
 
 
 def iso(at: Millis) -> str:
     """A moment as a parameter."""
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return f"{datetime.fromtimestamp(at // 1000, UTC):%Y-%m-%dT%H:%M:%S}.{at % 1000:03}Z"
 
 
 class Calls:
@@ -66,28 +65,31 @@ class Calls:
         stream = state.calls
         if not stream.open_at and now - stream.full_at >= self._settings.reconcile_hours * 3_600_000:
             back = self._settings.reconcile_days * _DAY if stream.full_at else _LOG_DAYS * _DAY
-            yield await self._open(state, reader, max(self._settings.since, now - int(back)), now)
+            await self._open(state, max(self._settings.since, now - int(back)), now)
         elif stream.token and now - stream.looked_at >= self._settings.poll_interval * 1000:
             try:
                 found = await self._changed(state, reader)
-                stream.looked_at = now
             except ParameterError:  # more changed than an answer can tell, or the token is too old
-                found = await self._open(state, reader, max(self._settings.since, stream.looked_at - _OVERLAP), now)
-            yield found
+                await self._open(state, max(self._settings.since, stream.looked_at - _OVERLAP), now)
+            else:
+                stream.looked_at = now
+                yield found
         if stream.open_at:
             async for found in self._slice(state, reader):
                 yield found
 
-    async def _open(self, state: State, reader: Reader, begin: Millis, now: Millis) -> Sequence[Discovery]:
-        """Begins a pass, with a token from which to go on when it is over. One that is open already goes on further back."""
+    async def _open(self, state: State, begin: Millis, now: Millis) -> None:
+        """Begins a pass, with a token from which to go on when it is over; the pass itself finds the rows that come with the token.
+
+        One that is open already goes on, from further back if need be.
+        """
         stream = state.calls
-        query = [("syncType", "FSync"), ("recordCount", str(_ROWS)), ("dateFrom", iso(begin)), _VIEW]
+        query = [("syncType", "FSync"), ("recordCount", "1"), _VIEW]
         answer: Synced = await self._api.ask("call-log-sync", _SYNC, Synced, query)
         stream.token, stream.looked_at = answer.sync_info.sync_token, now
         stream.open_at = min(stream.open_at or begin, begin) or 1
         stream.open_end = now
         stream.step = stream.step or _DAY
-        return await self._read(answer.records, state, reader)
 
     async def _changed(self, state: State, reader: Reader) -> Sequence[Discovery]:
         query = [("syncType", "ISync"), ("syncToken", state.calls.token), ("showDeleted", "true")]
@@ -96,9 +98,14 @@ class Calls:
         return await self._read(answer.records, state, reader)
 
     async def _slice(self, state: State, reader: Reader) -> AsyncIterator[Sequence[Discovery]]:
-        """The next slice of the open pass. Its end is fixed, so that rows which come meanwhile push none out of its pages."""
+        """The next slice of the open pass, or what is left of one that was cut off.
+
+        Its end is fixed, so that rows which come meanwhile push none out of its pages. The newest come first: after each page the rest of
+        the slice ends where the page did.
+        """
         stream = state.calls
-        end = min(stream.open_at + stream.step, stream.open_end)
+        whole = min(stream.open_at + stream.step, stream.open_end)
+        end = stream.slice_end or whole
         query = [("dateFrom", iso(stream.open_at)), ("dateTo", iso(end)), ("perPage", str(_PER_PAGE)), _VIEW]
         if Kind.CALL_LOG not in self._settings.kinds:
             query.append(("recordingType", "All"))
@@ -107,8 +114,10 @@ class Calls:
             answer: Listed = await self._api.ask("call-log", address, Listed, more)
             pages, address, more = pages + 1, answer.next_page, []
             found = await self._read(answer.records, state, reader)
-            if not address:
-                self._advance(state, end, pages)
+            if address:
+                stream.slice_end = _lowest(answer.records) or end
+            else:
+                self._advance(state, whole, pages)
             yield found
 
     def _advance(self, state: State, end: Millis, pages: int) -> None:
@@ -117,7 +126,7 @@ class Calls:
             stream.step = max(60_000, stream.step // 2)
         elif pages == 1:
             stream.step = min(stream.step * 2, _LOG_DAYS * _DAY)
-        stream.open_at = end
+        stream.open_at, stream.slice_end = end, 0
         if end >= stream.open_end:
             stream.open_at, stream.full_at, stream.trouble = 0, stream.open_end, ""
 
@@ -137,3 +146,9 @@ class Calls:
                 tried += 1
                 if state.media_type or tried == 3:
                     return
+
+
+def _lowest(rows: Sequence[Record]) -> Millis:
+    """The earliest begin of rows that come from new to old; 0 if they do not."""
+    times = [millis_of(row.get("startTime")) for row in rows]
+    return times[-1] if times and times == sorted(times, reverse=True) else 0

@@ -24,6 +24,7 @@ class Stream(msgspec.Struct, array_like=True):
         open_at: Up to where an open pass has come; 0 if none is open.
         open_end: Up to where it goes: the moment at which it began.
         step: Length of the next slice of a pass.
+        slice_end: What of the slice at ``open_at`` is still to be read ends here; 0 if the slice has not begun.
         trouble: Why the last look was in vain; empty if it was not. A stream in trouble is never complete.
     """
 
@@ -33,6 +34,7 @@ class Stream(msgspec.Struct, array_like=True):
     open_at: Millis = 0
     open_end: Millis = 0
     step: Millis = 0
+    slice_end: Millis = 0
     trouble: str = ""
 
     @property

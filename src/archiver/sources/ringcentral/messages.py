@@ -1,7 +1,7 @@
 """The message store of one extension: a whole pass at first and from time to time, and what changed between.
 
-One call often is enough for a pass: a full synchronisation gives the newest records and says whether there are older ones; only then the
-store is listed. RingCentral tells each change of a message once more if it fell into the seconds before the token.
+A pass begins with a synchronisation token, so that nothing falls between it and what comes while it runs. RingCentral tells each change of
+a message once more if it fell into the seconds before the token.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from archiver.sources.ringcentral.cursor import Stream
 from archiver.sources.ringcentral.errors import ParameterError
 from archiver.sources.ringcentral.records import Reader
 from archiver.sources.ringcentral.settings import RingCentralSettings
-from archiver.sources.ringcentral.wire import Listed, Synced
+from archiver.sources.ringcentral.wire import Listed, Record, Synced
 
 __all__ = ["Messages"]
 
@@ -23,8 +23,9 @@ _STORE = "/restapi/v1.0/account/~/extension/{}/message-store"
 _SYNC = "/restapi/v1.0/account/~/extension/{}/message-sync"
 _DAY = 86_400_000
 _OLDEST = 946_684_800_000  # 2000-01-01: before the first message of all
-_RECORDS = 250
 _PER_PAGE = 1000
+_AVAILABLE = (("availability", "Alive"), ("availability", "Deleted"))
+"""What was deleted by its user is there for a while, and is archived too; what was purged is not."""
 
 
 class Messages:
@@ -61,21 +62,24 @@ class Messages:
         query = [("syncType", "ISync"), ("syncToken", stream.token)]
         answer: Synced = await self._api.ask("message-sync", _SYNC.format(extension_id), Synced, query)
         stream.token = answer.sync_info.sync_token or stream.token
-        return [discovery for record in answer.records for discovery in reader.message(record, extension_id)]
+        return _read(answer.records, extension_id, reader)
 
     async def _everything(
         self, extension_id: str, stream: Stream, reader: Reader, begin: Millis, now: Millis
     ) -> AsyncIterator[Sequence[Discovery]]:
         span = [("dateFrom", iso(begin)), ("dateTo", iso(now))]
-        query = [("syncType", "FSync"), ("recordCount", str(_RECORDS)), *span]
+        query = [("syncType", "FSync"), ("recordCount", "1"), *span]
         first: Synced = await self._api.ask("message-sync", _SYNC.format(extension_id), Synced, query)
-        found = [discovery for record in first.records for discovery in reader.message(record, extension_id)]
-        address = "" if first.sync_info.older_records_exist is False else _STORE.format(extension_id)
-        more = [*span, ("availability", "Alive"), ("availability", "Deleted"), ("perPage", str(_PER_PAGE))]
+        address, more = _STORE.format(extension_id), [*span, *_AVAILABLE, ("perPage", str(_PER_PAGE))]
+        records: Sequence[Record] = ()
         while address:
-            yield found
             answer: Listed = await self._api.ask("message-store", address, Listed, more)
-            address, more = answer.next_page, []
-            found = [discovery for record in answer.records for discovery in reader.message(record, extension_id)]
+            address, more, records = answer.next_page, [], answer.records
+            if address:
+                yield _read(records, extension_id, reader)
         stream.token, stream.looked_at, stream.full_at, stream.trouble = first.sync_info.sync_token, now, now, ""
-        yield found
+        yield _read(records, extension_id, reader)
+
+
+def _read(records: Sequence[Record], extension_id: str, reader: Reader) -> list[Discovery]:
+    return [discovery for record in records for discovery in reader.message(record, extension_id)]

@@ -42,7 +42,7 @@ _DEFAULT_RECORDING = "audio/mpeg"
 def millis_of(text: Any) -> Millis:
     """ISO 8601 as milliseconds since the epoch; 0 if it is none: the record is found all the same."""
     try:
-        return int(datetime.fromisoformat(str(text)).timestamp() * 1000)
+        return round(datetime.fromisoformat(str(text)).timestamp() * 1000)
     except (ValueError, OverflowError):
         return 0
 
@@ -154,7 +154,8 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
             yield _inline(_canonical(record), part=f"json-{_digest(record)}", media_type="application/json", metadata=about, **known)
         if kind is Kind.FAX and known["direction"] == "outbound" and at:
             known["purge_at"] = at + _SENT_FAX_DAYS * _DAY
-        for attachment in record.get("attachments") or ():
+        attachments = record.get("attachments")
+        for attachment in attachments if isinstance(attachments, list) else ():
             if not isinstance(attachment, Mapping) or not attachment.get("id") or not attachment.get("uri") or _is_said(record, attachment):
                 continue
             size = attachment.get("size")
@@ -175,10 +176,11 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
 
 def _about(record: Record) -> dict[str, Any]:
     conversation = record.get("conversation")
+    thread = record.get("conversationId") or (conversation.get("id") if isinstance(conversation, Mapping) else None)
     return {
         "type": str(record.get("type") or ""),
         "status": str(record.get("messageStatus") or ""),
-        "conversation_id": str(record.get("conversationId") or (conversation or {}).get("id") or ""),
+        "conversation_id": str(thread or ""),
         "pages": record.get("faxPageCount") or 0,
         "transcription": str(record.get("vmTranscriptionStatus") or ""),
     }

@@ -121,7 +121,7 @@ def credentials_from(options: Mapping[str, Any]) -> Credentials:
 def _word(options: Mapping[str, Any], name: str) -> str:
     """An option that travels in a header or a form, without the blanks that pasting adds; empty if it was not given."""
     value: str = options.get(name, "").strip()
-    if not value.isascii() or not value.isprintable() or " " in value:
+    if not value.isascii() or not value.isprintable() or " " in value or ":" in value:
         raise ConfigError(f"ringcentral: the option {name!r} has signs that it cannot have", hint="Was it copied whole, and nothing else?")
     return value
 
