@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import time
 from collections.abc import AsyncIterator, Iterable
@@ -15,6 +16,7 @@ import msgspec
 from psycopg import sql
 
 from archiver.app import Archiver, ConnectionSpec
+from archiver.sandbox.ledger import Caller
 from archiver.sandbox.limits import Limits
 from archiver.sandbox.remote import SandboxProcess
 from archiver.settings import load
@@ -131,6 +133,10 @@ class Crew:
         """What a worker has said."""
         return (self.machine.home / f"worker-{worker}.log").read_text()
 
+    def names(self, worker: int) -> set[str]:
+        """The names under which a worker has entered, one after the other."""
+        return {match[1] for match in re.finditer(r'"worker": "(\w+)", "event": "WorkerEntered"', self.log(worker))}
+
     async def until_shared(self, seconds: float = 30.0) -> None:
         """Returns when every customer is owned, and the owners' shares are fair."""
         living = sum(worker.returncode is None for worker in self.workers)
@@ -145,12 +151,6 @@ class Crew:
     def _counts(self) -> dict[str, int]:
         rows = self.server.execute(sql.SQL("SELECT owner, count(*) FROM customers GROUP BY owner"), self.database)
         return {str(owner): int(str(count)) for owner, count in rows}
-
-    async def pid_of(self, owner: str) -> int:
-        """The process behind a worker's name."""
-        query = sql.SQL("SELECT pid FROM workers WHERE id = {}").format(sql.Literal(owner))
-        rows = await asyncio.to_thread(self.server.execute, query, self.database)
-        return int(str(rows[0][0]))
 
     async def owned_by(self, worker: int) -> set[str]:
         """Customers that a worker owns now."""
@@ -194,20 +194,27 @@ class Crew:
             assert {record.sha256 for record in files} == hashes
             assert all(record.revisions == 1 for record in files), "something was overwritten"
             assert not [record.path for record in files if "(1)" in record.path or "conflict" in record.path]
-            self._check_owners(name, [(caller.first_call, caller.last_call) for caller in ledger.accounts[name].callers])
+            self._check_owners(name, ledger.accounts[name].callers)
         query = sql.SQL("SELECT count(*) FROM deliveries WHERE state <> 'archived'")
         assert self.server.execute(query, self.database) == [(0,)]
 
-    def _check_owners(self, customer: str, spans: Iterable[tuple[float, float]]) -> None:
+    def _check_owners(self, customer: str, callers: Iterable[Caller]) -> None:
         taken = [change for change in self.changes(customer) if change.owner]
         epochs = [change.epoch for change in taken]
         assert epochs == sorted(set(epochs)), f"an epoch of {customer} was given twice: {taken}"
-        moments = [change.at for change in taken]
-        # Under a token of its own each opening of the storage has calls only while one worker owned the customer.
-        for first, last in spans:
-            owners = sum(at <= last for at in moments) - sum(at <= first for at in moments)
-            assert not owners, f"{customer} was called from {first:.3f} to {last:.3f}, and had another owner by then: {taken}"
-            assert moments[0] <= first, f"{customer} was called before anybody owned it"
+        names = [self.names(number) for number in range(len(self.workers))]
+        moments = [(change.at, next(number for number, mine in enumerate(names) if change.owner in mine)) for change in taken]
+        tokens: dict[int, int] = {}
+        for caller in callers:
+            # Who owned the customer at the first of these calls, and whoever took it until the last of them.
+            before = [worker for at, worker in moments if at <= caller.first_call]
+            assert before, f"{customer} was called before anybody owned it"
+            owners = {before[-1], *(worker for at, worker in moments if caller.first_call < at <= caller.last_call)}
+            when = f"from {caller.first_call:.3f} to {caller.last_call:.3f}"
+            assert len(owners) == 1, f"{customer} was called {when}, and changed hands meanwhile: {taken}"
+            (owner,) = owners
+            # A process has a token of its own, so the same token is the same process.
+            assert tokens.setdefault(caller.token, owner) == owner, f"{customer} was called by two processes in turn: {taken}"
 
     async def transfers(self) -> int:
         """How many uploads travelled though the storage had the item already."""

@@ -16,6 +16,9 @@ __all__ = ["AccountRecord", "Activity", "Caller", "FileRecord", "Ledger", "Secon
 IN_FLIGHT_SECONDS = 0.1
 """A call that arrives so soon after a refusal may have been on its way when the refusal was read."""
 
+PAUSE_SECONDS = 0.5
+"""A pause of the calls that ends a row of them; see `Caller`."""
+
 
 class FileRecord(msgspec.Struct, frozen=True, kw_only=True, tag="file", gc=False):
     """One visible object.
@@ -70,16 +73,18 @@ class Second(msgspec.Struct, kw_only=True):
 
 
 class Caller(msgspec.Struct, kw_only=True):
-    """Who called an account under one access token; the token itself is not kept.
+    """Calls in a row under one access token, without a pause; the token itself is not kept.
 
-    A process, and in it each opening of an account, has a token of its own: so two that call at the same time show.
+    A process has a token of its own: so two that call at the same time show, as many short rows by turns.
 
     Attributes:
+        token: The account's tokens are numbered as they come.
         first_call: Seconds since the epoch.
         last_call: As above.
         calls: How many.
     """
 
+    token: int
     first_call: float
     last_call: float
     calls: int = 0
@@ -101,7 +106,7 @@ class AccountRecord(msgspec.Struct, kw_only=True, tag="account"):
         last_call: As above.
         spans: The rates that were permitted, in order of time.
         timeline: By the second (since the epoch, rounded down).
-        callers: In the order of their first calls.
+        callers: In the order of time.
     """
 
     name: str
@@ -207,7 +212,7 @@ class Activity:
     def __init__(self, record: AccountRecord) -> None:
         self.record = record
         self._blocks: list[tuple[str, float, float]] = []
-        self._callers: dict[str, Caller] = {}
+        self._tokens: dict[str, int] = {}
 
     def called(self, route: str, received_at: float, *, commits: bool, token: str = "") -> None:
         """A call has arrived."""
@@ -221,12 +226,12 @@ class Activity:
             self._check_obedience(received_at, commits=commits)
 
     def _caller(self, token: str, received_at: float) -> None:
-        caller = self._callers.get(token)
-        if caller is None:
-            caller = self._callers[token] = Caller(first_call=received_at, last_call=received_at)
-            self.record.callers.append(caller)
-        caller.last_call = received_at
-        caller.calls += 1
+        number = self._tokens.setdefault(token, len(self._tokens))
+        callers = self.record.callers
+        if not callers or callers[-1].token != number or received_at - callers[-1].last_call > PAUSE_SECONDS:
+            callers.append(Caller(token=number, first_call=received_at, last_call=received_at))
+        callers[-1].last_call = received_at
+        callers[-1].calls += 1
 
     def admitted(self, received_at: float) -> None:
         """The rate permitted it."""

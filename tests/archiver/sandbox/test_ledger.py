@@ -115,8 +115,8 @@ def test_a_commit_holds_the_seconds_that_it_touches() -> None:
 def test_callers_are_told_apart_by_their_tokens() -> None:
     """Two that call at the same time show; the tokens themselves are not kept."""
     activity = Activity(AccountRecord(name="airline"))
-    for token, at in (("first", 1.0), ("second", 2.0), ("first", 3.0)):
+    for token, at in (("first", 1.0), ("first", 1.5), ("second", 1.6), ("first", 1.7), ("first", 3.0)):
         activity.called("files/upload", at, commits=True, token=token)
-    spans = [(caller.first_call, caller.last_call, caller.calls) for caller in activity.record.callers]
-    assert spans == [(1.0, 3.0, 2), (2.0, 2.0, 1)]
+    rows = [(caller.token, caller.first_call, caller.last_call, caller.calls) for caller in activity.record.callers]
+    assert rows == [(0, 1.0, 1.5, 2), (1, 1.6, 1.6, 1), (0, 1.7, 1.7, 1), (0, 3.0, 3.0, 1)]
     assert b"second" not in b"".join(encode_ledger([activity.record]))
