@@ -1,0 +1,112 @@
+"""SIGKILL at every named failpoint, at its first, second, … hit, until a run is clean (fault matrix rows 1 to 7).
+
+One point or one hit alone: ``KILLS=F7 pytest tests/scenarios/test_failpoints.py``, ``KILLS=F7:3 pytest …``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from archiver.failpoints import POINTS
+from archiver.sandbox.remote import SandboxProcess
+from support.kills import Forge, KillWorld
+
+CUSTOMERS = 20
+HITS = 20
+AT_ONCE = 3
+LEAST_KILLS = 240
+ONCE = {"F0", "F1"}
+"""Hit once per process: instead of a later hit, the next process dies there, too."""
+
+
+@pytest.fixture
+async def forges() -> AsyncIterator[asyncio.Queue[Forge]]:
+    """As many as run at the same time."""
+    async with AsyncExitStack() as stack:
+        queue: asyncio.Queue[Forge] = asyncio.Queue()
+        for _ in range(AT_ONCE):
+            queue.put_nowait(await stack.enter_async_context(Forge()))
+        yield queue
+
+
+async def kill_at(world: KillWorld, forge: Forge, point: str, hit: int) -> bool:
+    """One kill, the run after it, and the check. False if the point was not hit so often."""
+    world.rain()
+    ended = await world.run(forge, failpoints=f"{point}:{hit}=kill")
+    assert ended.code == 0 or ended.by_kill, f"it ended with {ended.code}: {ended.log}"
+    if ended.by_kill:
+        again = await world.run(forge)
+        assert again.code == 0, f"the run after it ended with {again.code}: {again.log}"
+    await world.check()
+    return ended.by_kill
+
+
+async def kill_starts(world: KillWorld, forge: Forge, point: str, times: int) -> None:
+    """So many processes in a row die while they start; the one after them does everything, and nothing was sent before."""
+    world.rain()
+    for _ in range(times):
+        ended = await world.run(forge, failpoints=f"{point}=kill")
+        assert ended.by_kill, f"it ended with {ended.code}: {ended.log}"
+    again = await world.run(forge)
+    assert again.code == 0, f"the run after it ended with {again.code}: {again.log}"
+    await world.check()
+    assert world.repeated == [0]
+
+
+async def kill_through(point: str, hits: range, folder: Path, sandbox: SandboxProcess, forges: asyncio.Queue[Forge]) -> KillWorld:
+    """All hits of one point, in a world of its own."""
+    forge = await forges.get()
+    world = KillWorld(folder / point, point.lower(), sandbox)
+    hit = hits.start
+    try:
+        await world.add_customers(CUSTOMERS)
+        if point in ONCE:
+            await kill_starts(world, forge, point, len(hits))
+        else:
+            for hit in hits:
+                if not await kill_at(world, forge, point, hit):
+                    break
+    except BaseException as error:
+        error.add_note(f"failpoint {point} ({POINTS_BY_NUMBER[point]}), hit {hit}; alone: KILLS={point}:{hit} pytest {__file__}")
+        raise
+    finally:
+        forges.put_nowait(forge)
+    return world
+
+
+POINTS_BY_NUMBER = {number: f"{name}: {text}" for name, (number, text) in POINTS.items()}
+
+
+def chosen() -> dict[str, range]:
+    """What the variable ``KILLS`` asks for; everything by default."""
+    word = os.environ.get("KILLS", "")
+    if not word:
+        return dict.fromkeys(POINTS_BY_NUMBER, range(1, HITS + 1))
+    point, _, hit = word.partition(":")
+    return {point: range(int(hit), int(hit) + 1) if hit else range(1, HITS + 1)}
+
+
+@pytest.mark.scenario
+@pytest.mark.timeout(600)
+async def test_rows_01_to_07_killed_at_any_hit_of_any_failpoint_nothing_is_lost_and_nothing_is_there_twice(
+    tmp_path: Path, sandbox: SandboxProcess, forges: asyncio.Queue[Forge]
+) -> None:
+    """After each kill and one run more: every file once, its bytes, a receipt, and no more repeats than uploads were in flight."""
+    began = time.monotonic()
+    wanted = chosen()
+    async with asyncio.TaskGroup() as group:
+        tasks = {point: group.create_task(kill_through(point, hits, tmp_path, sandbox, forges)) for point, hits in wanted.items()}
+    worlds = {point: task.result() for point, task in tasks.items()}
+    kills = sum(world.kills for world in worlds.values())
+    for point, world in worlds.items():
+        print(f"{point:>4} {world.kills:3} kills, repeats {world.repeated}  {POINTS_BY_NUMBER[point]}")  # noqa: T201  for who looks
+    print(f"{kills} kills in {time.monotonic() - began:.0f} s")  # noqa: T201  as above
+    assert all(world.kills for world in worlds.values()), "a point was never hit"
+    assert kills >= LEAST_KILLS or "KILLS" in os.environ
