@@ -12,7 +12,7 @@ from genstage.broadway.endings import Endings
 from genstage.broadway.events import Batched, Retried
 from genstage.broadway.gate import Entry
 from genstage.broadway.handlers import Handlers
-from genstage.broadway.message import Message, Raised
+from genstage.broadway.message import Message, Parts, Raised
 from genstage.broadway.options import Batcher
 from genstage.broadway.processing import Alarm
 from genstage.errors import AnswerError
@@ -33,15 +33,17 @@ class Batchers:
         return batcher in self._feeds
 
     async def put(self, entries: list[Entry]) -> list[Message[Any]]:
-        """Puts each message into its batch, waiting for room; returns those that failed on the way."""
+        """Puts each message, or its parts, into their batches, waiting for room; returns what failed on the way."""
         failed: list[Message[Any]] = []
         fed: dict[BatchFeed, None] = {}
         for entry in entries:
-            feed = self._feeds[entry.message.batcher]
-            partition = hash(entry.partition) % feed.batching.batcher.concurrency if self._partitioned else None
-            fed[feed] = None
-            if not await feed.put(entry.message, partition):
-                failed.append(entry.message)
+            whole = entry.message
+            for message in Parts(whole).made() if whole.others else (whole,):
+                feed = self._feeds[message.batcher]
+                partition = hash(entry.partition) % feed.batching.batcher.concurrency if self._partitioned else None
+                fed[feed] = None
+                if not await feed.put(message, partition):
+                    failed.append(message)
         for feed in fed:
             feed.wake()
         return failed

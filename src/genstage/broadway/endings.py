@@ -68,6 +68,9 @@ class Endings:
             successful: Those that have ended well.
             failed: Those that have failed for good.
             dead: Of these, those whose tries are used up.
+
+        Parts of a message that went to several batchers are told to the hooks as they are; the whole is counted and acknowledged with
+        the last of them.
         """
         if dead:
             self.counts.dead += len(dead)
@@ -77,6 +80,7 @@ class Endings:
                 await self._call(stage, "handle_dead_letters", self._handlers.handle_dead_letters, dead)
         if failed and self._tells_failed:
             await self._call(stage, "handle_failed", self._handlers.handle_failed, failed)
+        successful, failed = _wholes([*successful, *failed])
         self.counts.successful += len(successful)
         self.counts.failed += len(failed)
         for failure in await acknowledge(successful, failed):
@@ -104,3 +108,14 @@ class Endings:
         _, error = await contained(hook, messages[:])
         if error is not None:
             self.failed(stage, name, error, len(messages))
+
+
+def _wholes(ended: Messages) -> tuple[Messages, Messages]:
+    """The messages that have ended with these messages and parts: those that ended well, and those that failed."""
+    successful: Messages = []
+    failed: Messages = []
+    for message in ended:
+        whole = message if message.parts is None else message.parts.end(message)
+        if whole is not None:
+            (failed if whole.failed else successful).append(whole)
+    return successful, failed

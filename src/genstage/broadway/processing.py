@@ -238,11 +238,10 @@ class Processing(Consumer[Work]):
         return True
 
     def _destined(self, message: Message[Any]) -> bool:
-        if self._forward is not None and self._forward.knows(message.batcher):
+        unknown = [name for name in (message.batcher, *message.others) if self._forward is None or not self._forward.knows(name)]
+        if not unknown:
             return True
-        error = AnswerError(
-            f"there is no batcher {message.batcher!r}; declare it in Options(batchers=…), or choose another with put_batcher"
-        )
+        error = AnswerError(f"there is no batcher {unknown[0]!r}; declare it in Options(batchers=…), or choose another with put_batcher")
         self._endings.failed(STAGE, "put_batcher", error, 1)
         message.status = Raised(error)
         return False

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from genstage import AnswerError
-from genstage.broadway import Batcher, Failed, Message, Options, Processors, Raised, Retry, TimeLimitError
+from genstage import AnswerError, StateError
+from genstage.broadway import Ack, Acknowledger, Batcher, BroadwayStats, Failed, Message, Options, Processors, Raised, Retry, TimeLimitError
 from genstage.supervision import Backoff
 from genstage.testing import END, Pause, ScriptedProducer, run
 
@@ -208,3 +208,97 @@ def test_a_splitter_decides_when_a_batch_is_complete(recorder: Any, options: Mak
     run(lambda: broadway.run([4, 7, "heavy", 12, 1], options=options(processors=ONE, batchers=(Batcher(size=fresh, max_demand=9),))))
     assert [data for _, _, data in broadway.batches] == [[4, 7], [12], [1]]
     assert (ledger.failed, broadway.failures) == (["heavy"], ["heavy"])
+
+
+def to_both(message: Message[Any]) -> None:
+    message.put_batcher("store", "index", "store")
+
+
+BOTH = (Batcher("store", size=2), Batcher("index", size=3, timeout=5))
+
+
+def test_a_message_goes_to_several_batchers_and_is_acknowledged_once(recorder: Any, options: MakeOptions, ledger: Any) -> None:
+    """When the last of them is through with it; each has batches of its own size."""
+    moments: list[tuple[float, str, list[Any]]] = []
+
+    def on_batch(_: list[Message[Any]], info: Any) -> None:
+        moments.append((asyncio.get_running_loop().time(), info.batcher, sorted(ledger.successful)))
+
+    broadway = recorder(to_both, on_batch)
+
+    async def scenario() -> BroadwayStats:
+        await broadway.run(ScriptedProducer([1, 2, 3, 4, Pause(10), END]), options=options(processors=ONE, batchers=BOTH))
+        return broadway.stats()  # type: ignore[no-any-return]  # a recorder is a Broadway
+
+    stats = run(scenario)
+    assert sorted((info.batcher, data) for _, info, data in broadway.batches) == [
+        ("index", [1, 2, 3]),
+        ("index", [4]),
+        ("store", [1, 2]),
+        ("store", [3, 4]),
+    ]
+    assert (5, "index", [1, 2, 3]) in moments  # the fourth is stored, and not yet told
+    assert sorted(ledger.successful) == [1, 2, 3, 4]
+    assert (stats.successful, stats.failed, stats.held) == (4, 0, 0)
+
+
+def test_one_part_that_fails_fails_the_message(recorder: Any, options: MakeOptions, ledger: Any) -> None:
+    """The other is handled all the same; a retry concerns only its own batcher."""
+    tries: list[str] = []
+
+    def on_batch(messages: list[Message[Any]], info: Any) -> None:
+        tries.append(info.batcher)
+        if info.batcher == "index" and (messages[0].data == 2 or info.attempt == 1):
+            raise OSError("no index")
+
+    again = Retry(attempts=2, backoff=Backoff(first=1, jitter=0))
+    batchers = (Batcher("store", size=1), Batcher("index", size=1, retry=again))
+    broadway = recorder(to_both, on_batch)
+
+    async def scenario() -> BroadwayStats:
+        await broadway.run([1, 2], options=options(processors=ONE, batchers=batchers))
+        return broadway.stats()  # type: ignore[no-any-return]  # a recorder is a Broadway
+
+    stats = run(scenario)
+    assert (ledger.successful, ledger.failed, broadway.failures, broadway.dead) == ([1], [2], [2], [2])
+    assert (tries.count("store"), tries.count("index")) == (2, 4)
+    (failed,) = [message for ack in ledger.acks for message in ack.failed]
+    assert isinstance(failed.status, Raised)
+    assert failed.batcher == "store"
+    assert (stats.successful, stats.failed, stats.dead) == (1, 1, 1)
+
+
+def test_a_part_is_not_acknowledged_by_itself(recorder: Any, options: MakeOptions, ledger: Any) -> None:
+    """Neither at once by a handler, nor if one of its batchers does not exist."""
+
+    async def on_batch(messages: list[Message[Any]], info: Any) -> None:
+        if info.batcher == "index":
+            await messages[0].ack_immediately()
+
+    run(lambda: recorder(to_both, on_batch).run([1], options=options(processors=ONE, batchers=BOTH)))
+    (failed,) = [message for ack in ledger.acks for message in ack.failed]
+    assert isinstance(failed.status.error, StateError)
+    ledger.acks.clear()
+    broadway = recorder(lambda message: message.put_batcher("store", "nowhere"))
+    run(lambda: broadway.run([1], options=options(processors=ONE, batchers=BOTH)))
+    assert (ledger.failed, broadway.batches) == ([1], [])
+
+
+def test_a_part_configures_the_acknowledgement_of_the_whole(recorder: Any, options: MakeOptions) -> None:
+    """Whichever batcher does it."""
+    told: list[Any] = []
+
+    class Configurable(Acknowledger):
+        def ack(self, ref: Any, successful: list[Any], failed: list[Any]) -> None:
+            told.extend(message.acknowledger.data for message in successful)
+
+        def configure(self, ref: Any, data: Any, options: Any) -> Any:
+            return options["tag"]
+
+    def on_batch(messages: list[Message[Any]], info: Any) -> None:
+        if info.batcher == "index":
+            messages[0].configure_ack(tag="indexed")
+
+    settings = options(transformer=lambda event: Message(event, acknowledger=Ack(Configurable())), processors=ONE, batchers=BOTH)
+    run(lambda: recorder(to_both, on_batch).run([1], options=settings))
+    assert told == ["indexed"]
