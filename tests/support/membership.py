@@ -105,6 +105,7 @@ class SharedDatabase(SqliteDatabase):
         def free(raw: sqlite3.Connection) -> None:
             for customer_id, epoch in raw.execute("SELECT id, epoch FROM customers WHERE owner = ?", (worker.id,)).fetchall():
                 self._roll.history.append((now, customer_id, "", epoch))
+                _rest(raw, customer_id)
             raw.execute("UPDATE customers SET owner = '' WHERE owner = ?", (worker.id,))
 
         await self._writer.transact(free)
@@ -140,6 +141,7 @@ class SharedDatabase(SqliteDatabase):
                 update = "UPDATE customers SET owner = '' WHERE id = ? AND owner = ? RETURNING epoch"
                 for (epoch,) in raw.execute(update, (customer_id, worker.id)).fetchall():
                     self._roll.history.append((now, customer_id, "", epoch))
+                    _rest(raw, customer_id)
 
         await self._writer.transact(free)
 
@@ -170,7 +172,9 @@ class SharedDatabase(SqliteDatabase):
 
 
 def _count(raw: sqlite3.Connection, customer_id: int) -> None:
-    """One death more for everything in the journal of a customer whose owner died; what is the cause of too many is rejected."""
+    """One death more for everything that ran of a customer whose owner died; what is the cause of too many is rejected."""
+    settled = "DELETE FROM journal WHERE (SELECT state FROM deliveries WHERE deliveries.id = delivery_id) <> 'waiting' AND customer_id = ?"
+    raw.execute(settled, (customer_id,))
     raw.execute("UPDATE journal SET deaths = deaths + 1, running = 0 WHERE running AND customer_id = ?", (customer_id,))
     poison = raw.execute(
         "SELECT delivery_id, lane FROM journal JOIN deliveries ON id = delivery_id WHERE journal.customer_id = ? AND deaths >= ?",
@@ -180,3 +184,9 @@ def _count(raw: sqlite3.Connection, customer_id: int) -> None:
         raw.execute("UPDATE deliveries SET state = 'rejected', reason = 'PoisonError' WHERE id = ?", (delivery_id,))
         raw.execute("UPDATE lane_counters SET waiting = waiting - 1, rejected = rejected + 1 WHERE lane = ?", (lane,))
         raw.execute("DELETE FROM journal WHERE delivery_id = ?", (delivery_id,))
+
+
+def _rest(raw: sqlite3.Connection, customer_id: int) -> None:
+    """Whoever lets go of a customer has ended its uploads: nobody died of them."""
+    raw.execute("DELETE FROM journal WHERE deaths = 0 AND customer_id = ?", (customer_id,))
+    raw.execute("UPDATE journal SET running = 0 WHERE running AND customer_id = ?", (customer_id,))
