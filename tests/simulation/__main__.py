@@ -14,9 +14,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from simulation.mutants import MUTANTS, first_noticed
 from simulation.run import Played, play
 
 __all__ = ["main", "play_many"]
+
+_MUTANT_SEEDS = 60
 
 
 def play_many(seeds: Iterable[int], *, jobs: int, budget: float | None = None) -> Iterator[Played]:
@@ -65,6 +68,15 @@ def _report(played: list[Played], took: float) -> dict[str, Any]:
     }
 
 
+def _try_mutants(most: int) -> int:
+    unnoticed = 0
+    for name in MUTANTS:
+        seeds, broken = first_noticed(name, most)
+        unnoticed += not seeds
+        print(f"{name:36} {f'noticed at seed {seeds}: {broken}' if seeds else f'NOT NOTICED in {most} seeds'}", flush=True)
+    return 1 if unnoticed else 0
+
+
 def main() -> int:
     """Plays what the command line says; 1 if a promise was broken."""
     parser = argparse.ArgumentParser(prog="python -m simulation", description=__doc__)
@@ -74,8 +86,11 @@ def main() -> int:
     parser.add_argument("--story", type=Path, help="write the whole story of --seed there")
     parser.add_argument("--seconds", type=float, help="begin no seed after so many seconds")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at a time")
+    parser.add_argument("--mutants", action="store_true", help="break the product on purpose, and tell after how many seeds it is noticed")
     parser.add_argument("--json", type=Path, help="write the figures there")
     arguments = parser.parse_args()
+    if arguments.mutants:
+        return _try_mutants(min(arguments.seeds, _MUTANT_SEEDS))
     began = time.monotonic()
     played = []
     if arguments.seed is not None:

@@ -49,6 +49,9 @@ class Checks:
         scene = self._scene
         account = scene.accounts[connection.id]
         known = scene.now + connection.throttled_until / 1000 - scene.clock.wall()
+        if account.told_long_ago and not scene.clock_was_set and not scene.ailments.ever:
+            text = f"{process.name} wakes lane {connection.id}, and nobody kept how long it must wait"
+            scene.story.hold("I7", known >= account.told_until - 0.002, text)
         if known > scene.now:
             account.obey_what_was_told(process, known)
             if scene.clock_was_set:  # what was stored tells the wrong time now; it is believed for an hour at most

@@ -33,12 +33,14 @@ class Caller(Place):
     Attributes:
         name: For the story.
         dead: It was killed; nothing of it is sent any more.
+        reliable: It has never stood still, so whatever it had the time to do was done.
     """
 
     def __init__(self, name: str) -> None:
         super().__init__()
         self.name = name
         self.dead = False
+        self.reliable = True
 
 
 class Provider:
@@ -81,6 +83,7 @@ class Account:
         refusing: What every call is told, such as that the token was revoked.
         away: It cannot be reached.
         stalled: Seconds that every call takes besides.
+        stored: When each path became visible.
         causes: Paths which may be uploaded once more, since nobody can know that they were.
     """
 
@@ -97,8 +100,10 @@ class Account:
         self.away = False
         self.stalled = 0.0
         self.causes: set[str] = set()
+        self.stored: dict[str, float] = {}
         self.unsettled: dict[str, Caller] = {}
-        self.told_until = 0.0
+        self.told_until = self._told_at = 0.0
+        self._told: Caller | None = None
         self.calls = self.refused = 0
         self.may_call: Callable[[Caller, int], bool] = lambda _caller, _lane: True
         self._story = story
@@ -139,13 +144,22 @@ class Account:
         """The caller knows that it must not call before a moment."""
         key = (caller.name, kind)
         self._obeys[key] = max(until, self._obeys.get(key, 0.0))
-        self.told_until = max(self.told_until, until)
+        if until > self.told_until:
+            self.told_until, self._told_at, self._told = until, asyncio.get_running_loop().time(), caller
 
     def obey_what_was_told(self, caller: Caller, known_until: float) -> None:
         """The caller knows from another one how long it must wait; it need not wait for longer than the cloud said."""
         until = min(known_until, self.told_until)
         if until > asyncio.get_running_loop().time():
             self._obeys[caller.name, ThrottleKind.RATE] = until
+
+    @property
+    def told_long_ago(self) -> bool:
+        """It must be left alone for a while yet, and who was told so has had the time to keep that for others."""
+        now = asyncio.get_running_loop().time()
+        return (
+            self._told is not None and self._told.reliable and not self._told.dead and now > self._told_at + 5.0 and self.told_until > now
+        )
 
     def obeys_until(self, caller: Caller) -> float:
         """Before which moment the caller must not call at all."""
@@ -225,6 +239,8 @@ class Account:
         return refusal if refusal.kind is ThrottleKind.RATE or call.kind is CallKind.COMMIT else None
 
     def _carry_out(self, call: _Call) -> None:
+        if call.future.done():  # nobody waits for it any more, so somebody may have done it again
+            self.causes.update(call.paths)
         result = call.carry_out()
         if self._chance.random() < self.loses:
             self.causes.update(call.paths)
@@ -261,6 +277,7 @@ class Account:
         if isinstance(result, str):
             return result
         _, repeated = result
+        self.stored.setdefault(entry.path, asyncio.get_running_loop().time())
         if repeated:
             if entry.path not in self.causes and not caller.dead:
                 self._story.break_promise("I4", f"{caller.name} uploads {entry.path} of lane {self.lane} once more, without a reason")

@@ -122,6 +122,7 @@ class Ailments:
         away: It cannot be reached.
         breaks: How often a call finds it away for a moment.
         slow: Seconds that a call takes about, half before its effect and half after.
+        ever: Whether it ever was not well.
         late: How often a write takes seconds to begin: its rows become visible after later ones.
     """
 
@@ -130,6 +131,7 @@ class Ailments:
         self.breaks = 0.0
         self.slow = 0.0
         self.late = 0.0
+        self.ever = False
 
 
 class Watcher(Protocol):

@@ -44,6 +44,7 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
         digest: One number for everything that happened.
         seconds: Virtual seconds.
         took: Real ones.
+        dwells: Seconds from birth to object, of every delivery but the airline's.
         broken: The promise that was broken; empty if none was.
         last: What happened last, if one was; or the whole story.
         counts: How often what happened.
@@ -53,6 +54,7 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     seconds: float
     took: float
+    dwells: tuple[float, ...] = ()
     broken: str = ""
     last: tuple[str, ...] = ()
     counts: Mapping[str, int] = {}
@@ -91,7 +93,7 @@ def play(seed: int, shape: Shape | None = None, *, whole: bool = False) -> Playe
                 loop = runner.get_loop()
                 world = World(seed, path, shape or shape_of(seed), Story(whole=whole), ready)
                 broken = _play(runner, world)
-                seconds = loop.time()
+                seconds, dwells = loop.time(), world.dwells()
                 _take_down(runner, world)
     finally:
         if collecting:
@@ -102,6 +104,7 @@ def play(seed: int, shape: Shape | None = None, *, whole: bool = False) -> Playe
         digest=story.digest,
         seconds=seconds,
         took=time.perf_counter() - began,
+        dwells=dwells,
         broken=broken,
         last=tuple(story.last) if broken or whole else (),
         counts=dict(story.counts),

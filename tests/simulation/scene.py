@@ -15,7 +15,7 @@ from archiver.model import Role
 from archiver.pipeline.share import Budget
 from genstage.testing import VirtualClock
 from simulation.cloud import Account, Provider
-from simulation.database import InlineDatabase, Ready
+from simulation.database import Ailments, InlineDatabase, Ready
 from simulation.destination import Way
 from simulation.limits import some_limits
 from simulation.source import Origin
@@ -37,6 +37,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
         customers: How many there are, the airline among them.
         items: How many items they have together.
         airline: The part of the items that the first customer has.
+        besides: How many more items the airline has, all from the beginning; they change nothing of the others.
         seconds: For how long items come, and the weather rages.
         faults: Whether anything goes wrong.
         workers: How many processes share the customers at first; 1 is one process that serves everybody.
@@ -47,6 +48,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     items: int
     airline: float
     seconds: float
+    besides: int = 0
     faults: bool = True
     workers: int = 1
     sweep_seconds: float = 30.0
@@ -73,6 +75,7 @@ class Scene:
         origins: Of all sources.
         budget: What bounds each process.
         page_items: How many discoveries a page has at most.
+        ailments: How the database does.
         clock_was_set: Somebody set the wall clock.
         people: The database, as people and other processes see it.
     """
@@ -94,6 +97,7 @@ class Scene:
         self._arrivals: list[tuple[float, str]] = []
         self.budget = Budget(items=self.chance.choice([20, 200, 2000]), bytes=self.chance.choice([20, 32]) * 1024 * 1024)
         self.clock_was_set = False
+        self.ailments = Ailments()
         self.page_items = self.chance.choice([3, 50, 1000])
 
     def dice(self, name: str) -> random.Random:
@@ -127,6 +131,9 @@ class Scene:
             self._arrivals.append((round(at / 10) * 10.0 if chance.random() < 0.8 else at, name))  # in clumps, as sources are asked
         self._arrivals.sort()
         self.rain(0.0)
+        chance = self.dice("airline")
+        for _ in range(shape.besides):
+            self.drop("c0", chance)
 
     def _remove(self, connections: Sequence[int], customers: Sequence[int]) -> None:
         """Takes out of the file what this seed does not want; and gives weights."""
@@ -172,9 +179,9 @@ class Scene:
             self.drop(name)
         return len(self._arrivals)
 
-    def drop(self, name: str) -> None:
+    def drop(self, name: str, chance: random.Random | None = None) -> None:
         """One more item for a customer."""
-        chance = self.chance
+        chance = chance or self.chance
         source_id, origin = chance.choice(list(self.customers[name].sources.items()))
         size = chance.randint(*chance.choices(_SIZES, _SIZE_WEIGHTS)[0])
         origin.add(
@@ -184,6 +191,7 @@ class Scene:
             knows_size=chance.random() < 0.95,
             knows_hash=chance.random() < 0.3,
             occurred_at=int(self.clock.wall() * 1000),
+            now=self.now,
         )
         origin.stir()
 

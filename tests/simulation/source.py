@@ -24,6 +24,8 @@ class Origin:
     Attributes:
         found: Everything that can be discovered, oldest first.
         sizes: Of the bytes that are really there, by locator; what is gone is missing.
+        born: When each came, by locator.
+        hurt: Locators of what was once gone or changed.
         away: It cannot be reached.
         short: How often a read ends too early.
         breaks: How often a read fails.
@@ -33,17 +35,19 @@ class Origin:
     def __init__(self, chance: random.Random) -> None:
         self.found: list[Discovery] = []
         self.sizes: dict[str, int] = {}
-        self.hurt: set[str] = set()  # was once gone or changed
+        self.born: dict[str, float] = {}
+        self.hurt: set[str] = set()
         self.away = False
         self.short = self.breaks = 0.0
         self.latency = 0.0
         self._chance = chance
         self._changed = asyncio.Event()
 
-    def add(self, *, name: str, key: str, size: int, knows_size: bool, knows_hash: bool, occurred_at: int) -> None:
+    def add(self, *, name: str, key: str, size: int, knows_size: bool, knows_hash: bool, occurred_at: int, now: float) -> None:
         """One more item."""
         digest = hashlib.sha256(generated_bytes(key, 0, size)).hexdigest() if knows_hash else None
         self.sizes[key] = size
+        self.born[key] = now
         self.found.append(
             Discovery(
                 kind=Kind.SMS,

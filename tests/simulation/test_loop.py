@@ -58,7 +58,12 @@ def test_a_frozen_place_goes_on_with_what_became_due() -> None:
 
         async def live() -> None:
             late = loop.call_later(3, happened.append, "never")
-            loop.call_later(2, lambda: (happened.append("second"), late.cancel()))
+
+            def second() -> None:
+                happened.append("second")
+                late.cancel()
+
+            loop.call_later(2, second)
             await asyncio.sleep(1)
             happened.append(f"first at {loop.time():.0f}")
 

@@ -192,6 +192,7 @@ class Weather:
 
     async def _database(self) -> tuple[str, Heal | None]:
         chance, ailments = self._chance, self._world.ailments
+        ailments.ever = True
         match chance.randrange(4):
             case 0:
                 return self._set(ailments, "away", True, "database")  # noqa: FBT003  the field's value
@@ -241,7 +242,7 @@ class Weather:
         return f"{process.name} is no more", heal
 
     def _freeze(self, process: Process) -> tuple[str, Heal]:
-        process.frozen = True
+        process.frozen, process.reliable = True, False
 
         async def heal() -> None:
             if process.frozen:

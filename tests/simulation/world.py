@@ -17,7 +17,7 @@ from archiver.pipeline.assembly import Assembly, Parts
 from archiver.pipeline.events import Event
 from simulation.checks import Checks
 from simulation.cloud import Caller
-from simulation.database import Ailments, InlineDatabase, InlineSharedDatabase, Link, Ready
+from simulation.database import InlineDatabase, InlineSharedDatabase, Link, Ready
 from simulation.destination import SimulatedDestination
 from simulation.process import Process
 from simulation.scene import Customer, Scene, Shape
@@ -35,7 +35,6 @@ class World(Scene):
     """Everything of one seed.
 
     Attributes:
-        ailments: How the database does.
         processes: That were begun, the last one last.
         roll: Who is alive, where many share the customers.
         checks: Holds the promises against what happens.
@@ -43,7 +42,6 @@ class World(Scene):
 
     def __init__(self, seed: int, path: Path, shape: Shape, story: Story, ready: Sequence[Ready]) -> None:
         super().__init__(seed, path, shape, story, ready)
-        self.ailments = Ailments()
         self.processes: list[Process] = []
         self.checks = Checks(self)
         self.roll = Roll(self.clock)
@@ -137,6 +135,16 @@ class World(Scene):
     def wanted(self) -> int:
         """How many deliveries there must be: each item's to each of its customer's destinations."""
         return sum(len(origin.found) * len(one.lanes) for one in self.customers.values() for origin in one.sources.values())
+
+    def dwells(self) -> tuple[float, ...]:
+        """How long each delivery took, from its item's birth to its object; the airline's are left out."""
+        query = "SELECT d.lane, d.path, i.source_id, i.locator FROM deliveries AS d JOIN items AS i ON i.id = d.item_id ORDER BY d.id"
+        quiet = [row for row in self.query(query) if row[2] not in self.customers["c0"].sources]
+        return tuple(
+            self.accounts[lane].stored[path] - self.origins[source].born[locator]
+            for lane, path, source, locator in quiet
+            if path in self.accounts[lane].stored
+        )
 
     # -- people ---------------------------------------------------------------------------------------------------------------------
 
