@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
+import json
 import ssl
 from collections.abc import Callable, Coroutine
 from fnmatch import fnmatchcase
@@ -191,6 +193,21 @@ class Cloud(World):
             self.other = self.another_database()
             await self.other.open()
         return self.other
+
+    async def put_foreign(self, name: str, path: str, data: bytes) -> None:
+        """Somebody else puts a file into the customer's Dropbox."""
+        headers = {
+            "Authorization": f"Bearer {self.accounts[name].access_token}",
+            "Dropbox-API-Arg": json.dumps({"path": path}),
+            "Content-Type": "application/octet-stream",
+        }
+        async with self.http.post(f"{self.sandbox.url}/2/files/upload", data=io.BytesIO(data), headers=headers) as response:
+            assert response.status == 200, await response.text()
+
+    def remove(self, name: str, path: str) -> None:
+        """Somebody else removes a file from it."""
+        namespace = self.sandbox.world.accounts[name].namespace
+        namespace.used_bytes -= namespace.files.pop(path.lower()).content.size
 
     def path_of(self, discovery: Discovery) -> str:
         """Where an item belongs in its Dropbox."""

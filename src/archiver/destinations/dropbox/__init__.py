@@ -14,6 +14,7 @@ put_many ──> appends ──────────> commits ─────
 | `appends` | many small files in one body; the caps of header and body |
 | `chunks` | one big file, chunk by chunk, resumable |
 | `commits` | files made visible: grouped without lingering, one call at a time |
+| `plain` | the name of last resort |
 | `sessions` | upload sessions that were asked for in advance, and closed ones that wait for their commit |
 | `api` | one HTTP call: token, turn, time limits |
 | `body` | bytes on their way, without a copy |

@@ -1,6 +1,8 @@
 """Files made visible: one call at a time per account, and each takes everything that gathered while the one before ran.
 
-There is no task and no timer: whoever of the waiting has the lock leads, and takes up to a thousand entries, its own and the others'.
+There is no task and no timer: one of those who wait leads, and takes up to a thousand entries, its own and the others'. When the call has
+ended the next one leads first, and whoever is done hears of it after that: what is done with a thousand outcomes takes a while, and the
+namespace, which is the bottleneck of a busy account, would stand idle meanwhile.
 The turn of the pace is waited for with the batch still open. So an idle lane commits a single file at once, and a busy one commits
 hundreds per call, without anybody having chosen a size or an interval.
 """
@@ -47,20 +49,55 @@ class Commits:
     def __init__(self, api: Api) -> None:
         self._api = api
         self._pending: deque[Entry] = deque()
-        self._one = asyncio.Lock()
+        self._waiting: list[tuple[list[Entry], asyncio.Future[None]]] = []
+        self._leading = False
 
     async def commit(self, entries: list[Entry]) -> None:
         """Returns when each entry is committed or has its error. A cancelled call takes its entries back from what is pending."""
         self._pending.extend(entries)
         try:
-            while any(entry.open for entry in entries):
-                async with self._one:
-                    if any(entry.open for entry in entries):
-                        await self._lead()
+            while _open(entries):
+                if self._leading:
+                    await self._wait(entries)
+                    continue
+                self._leading = True
+                try:
+                    await self._lead()
+                finally:
+                    self._hand_over()
         except BaseException:
             mine = set(entries)
             self._pending = deque(entry for entry in self._pending if entry not in mine)
             raise
+
+    async def _wait(self, entries: list[Entry]) -> None:
+        """Returns when the entries have ended, or nobody leads."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((entries, waiter))
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            self._waiting = [waiting for waiting in self._waiting if waiting[1] is not waiter]
+            if not waiter.cancelled() and not self._leading:
+                self._hand_over()  # it was to lead
+            raise
+
+    def _hand_over(self) -> None:
+        """Nobody leads now: wakes who does next, and a turn of the loop later, when that call is on its way, those who are done."""
+        self._leading = False
+        for index, (entries, waiter) in enumerate(self._waiting):
+            if _open(entries) and not waiter.done():  # a cancelled one has not left the line yet
+                del self._waiting[index]
+                waiter.set_result(None)
+                break
+        asyncio.get_running_loop().call_soon(self._tell)
+
+    def _tell(self) -> None:
+        """Wakes those whose entries have all ended."""
+        for entries, waiter in self._waiting:
+            if not _open(entries) and not waiter.done():
+                waiter.set_result(None)
+        self._waiting = [waiting for waiting in self._waiting if not waiting[1].done()]
 
     async def _lead(self) -> None:
         """One call, for whoever has something pending. Leaves each entry of it ended, or pending again."""
@@ -99,6 +136,10 @@ class Commits:
         taken = list(self._pending)
         self._pending.clear()
         return taken
+
+
+def _open(entries: list[Entry]) -> bool:
+    return any(entry.open for entry in entries)
 
 
 def _argument(entry: Entry) -> FinishArg:

@@ -12,7 +12,8 @@ from archiver.destinations.dropbox.appends import Appends
 from archiver.destinations.dropbox.chunks import Transfer
 from archiver.destinations.dropbox.commits import Commits
 from archiver.destinations.dropbox.content_hash import content_hash
-from archiver.destinations.dropbox.errors import ClosedError, InTheWayError, NotThereError, OffsetError
+from archiver.destinations.dropbox.errors import BadNameError, ClosedError, InTheWayError, NotThereError, OffsetError
+from archiver.destinations.dropbox.plain import plain_path
 from archiver.destinations.dropbox.sessions import KeptSessions, SessionPool
 from archiver.destinations.dropbox.tokens import Credentials, KeptTokens
 from archiver.destinations.dropbox.wire import Entry, FileMetadata, FullAccount, Metadata, SpaceUsage, Success, decode
@@ -74,7 +75,7 @@ class DropboxDestination:
                 if entry.error is not None:
                     yield entry.upload, outcome_of(entry.error)
             if there:
-                await self._commits.commit(there)
+                await self._commit(there)
             for entry in there:
                 yield entry.upload, self._verified(entry, entry.done) if entry.done is not None else await self._failed(entry)
         for upload in uploads:
@@ -125,12 +126,22 @@ class DropboxDestination:
             return outcome_of(error, session=transfer.session)
         entry = Entry(upload, path, transfer.size, transfer.sha256, transfer.content_hash)
         entry.session_id = "" if transfer.session is None else transfer.session.id
-        await self._commits.commit([entry])
+        await self._commit([entry])
         if entry.done is not None:
             return self._verified(entry, entry.done)
         return await self._failed(entry, transfer.session)
 
     # -- ends -----------------------------------------------------------------------------------------------------------------------
+
+    async def _commit(self, entries: list[Entry]) -> None:
+        """Makes files visible; those whose names Dropbox refuses once more, under plain ones."""
+        await self._commits.commit(entries)
+        refused = [entry for entry in entries if isinstance(entry.error, BadNameError)]
+        for entry in refused:
+            entry.error = None
+            entry.path = self._root + plain_path(entry.upload.delivery.path)
+        if refused:
+            await self._commits.commit(refused)
 
     async def _failed(self, entry: Entry, session: Session | None = None) -> Outcome:
         """How an entry ended that was not committed.

@@ -29,6 +29,7 @@ from archiver.errors import (
 )
 
 __all__ = [
+    "BadNameError",
     "ClosedError",
     "InTheWayError",
     "NotThereError",
@@ -103,6 +104,10 @@ class TooLargeError(TransientError):
         self.header = header
 
 
+class BadNameError(RejectedError):
+    """Dropbox does not take the path, whatever its reason: another one may do."""
+
+
 class InTheWayError(ConflictError):
     """A file stands at the path; whether its bytes are ours, only a look can tell."""
 
@@ -111,8 +116,8 @@ _MOVE_AWAY = "Something else stands where this file belongs; move it away, then 
 _FREE_SPACE = "Free some space in this Dropbox; the lane goes on by itself."
 _OTHER_ROOT = "Choose another root, or let a team administrator allow this one."
 _MEANINGS: dict[str, tuple[type[ArchiverError], str]] = {
-    "malformed_path": (RejectedError, ""),
-    "disallowed_name": (RejectedError, ""),
+    "malformed_path": (BadNameError, ""),
+    "disallowed_name": (BadNameError, ""),
     "operation_suppressed": (RejectedError, ""),
     "too_large": (RejectedError, ""),
     "insufficient_space": (QuotaFullError, _FREE_SPACE),

@@ -103,6 +103,55 @@ async def test_a_cancelled_leader_strands_nobody() -> None:
     assert not commits._pending
 
 
+async def test_the_next_commit_is_sent_before_anybody_is_told() -> None:
+    """Whoever shared a commit hears of its end when the next one is on its way; only its leader does before."""
+    account, told = Account(), list[str]()
+    commits = Commits(account)  # type: ignore[arg-type]
+
+    async def one(name: str) -> None:
+        await commits.commit(entries(name))
+        told.append(f"{name} done, commits {len(account.batches)}")
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(one("a"))
+        await account.entered.acquire()
+        for name in ("b", "c", "d"):
+            group.create_task(one(name))
+        await asyncio.sleep(0)
+        account.go.release()  # a ends; b leads, with c and d
+        await account.entered.acquire()
+        group.create_task(one("e"))
+        await asyncio.sleep(0)
+        account.go.release()  # b ends; e leads
+        await account.entered.acquire()
+        account.go.release()
+    assert told == ["a done, commits 1", "b done, commits 2", "c done, commits 3", "d done, commits 3", "e done, commits 3"]
+
+
+async def test_whoever_is_to_lead_and_is_cancelled_strands_nobody() -> None:
+    """It was woken in order to lead; then somebody else must."""
+    account = Account()
+    commits = Commits(account)  # type: ignore[arg-type]
+    first, leader, follower = entries("first"), entries("leader"), entries("follower")
+    async with asyncio.TaskGroup() as group:
+
+        async def ends() -> None:
+            await commits.commit(first)
+            tasks[0].cancel()  # it was woken in this turn of the loop, and has not run yet
+
+        group.create_task(ends())
+        await account.entered.acquire()
+        tasks = [group.create_task(commits.commit(some)) for some in (leader, follower)]
+        await asyncio.sleep(0)
+        account.go.release()
+        account.go.release()
+        await account.entered.acquire()
+    assert account.batches == [["/first"], ["/follower"]]
+    assert follower[0].done
+    assert leader[0].open
+    assert not commits._pending
+
+
 async def test_a_cancelled_follower_is_forgotten() -> None:
     """What it had pending is not committed for nobody."""
     account = Account()
