@@ -60,13 +60,11 @@ async def kill_starts(world: KillWorld, forge: Forge, point: str, times: int) ->
     assert world.repeated == [0]
 
 
-async def kill_through(point: str, hits: range, folder: Path, sandbox: SandboxProcess, forges: asyncio.Queue[Forge]) -> KillWorld:
+async def kill_through(world: KillWorld, point: str, hits: range, forges: asyncio.Queue[Forge]) -> None:
     """All hits of one point, in a world of its own."""
     forge = await forges.get()
-    world = KillWorld(folder / point, point.lower(), sandbox)
     hit = hits.start
     try:
-        await world.add_customers(CUSTOMERS)
         if point in ONCE:
             await kill_starts(world, forge, point, len(hits))
         else:
@@ -78,7 +76,6 @@ async def kill_through(point: str, hits: range, folder: Path, sandbox: SandboxPr
         raise
     finally:
         forges.put_nowait(forge)
-    return world
 
 
 POINTS_BY_NUMBER = {number: f"{name}: {text}" for name, (number, text) in POINTS.items()}
@@ -101,9 +98,12 @@ async def test_rows_01_to_07_killed_at_any_hit_of_any_failpoint_nothing_is_lost_
     """After each kill and one run more: every file once, its bytes, a receipt, and no more repeats than uploads were in flight."""
     began = time.monotonic()
     wanted = chosen()
+    worlds = {point: KillWorld(tmp_path / point, point.lower(), sandbox) for point in wanted}
+    for world in worlds.values():
+        await world.add_customers(CUSTOMERS)
     async with asyncio.TaskGroup() as group:
-        tasks = {point: group.create_task(kill_through(point, hits, tmp_path, sandbox, forges)) for point, hits in wanted.items()}
-    worlds = {point: task.result() for point, task in tasks.items()}
+        for point, world in worlds.items():
+            group.create_task(kill_through(world, point, wanted[point], forges))
     kills = sum(world.kills for world in worlds.values())
     for point, world in worlds.items():
         print(f"{point:>4} {world.kills:3} kills, repeats {world.repeated}  {POINTS_BY_NUMBER[point]}")  # noqa: T201  for who looks

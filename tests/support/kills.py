@@ -16,6 +16,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -70,7 +71,8 @@ class Forge:
         process = self._process
         if process is not None and process.stdin is not None:
             if self.pid:
-                os.kill(self.pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.kill(self.pid, signal.SIGKILL)
             process.stdin.close()
             await process.wait()
 
@@ -153,6 +155,10 @@ class KillWorld:
 
     async def check(self) -> None:
         """Everything that was written is in the storage once, with its bytes, and archived in the database; little was sent twice."""
+        await asyncio.to_thread(self._check_database)
+        await self._check_storage()
+
+    async def _check_storage(self) -> None:
         ledger = await self.sandbox.ledger()
         repeated = 0
         for name, written in self._written.items():
@@ -163,6 +169,8 @@ class KillWorld:
             repeated += sum(file.transfers - 1 for file in files)
         self.repeated.append(repeated - sum(self.repeated))
         assert repeated <= self.kills * IN_FLIGHT, f"{repeated} repeats after {self.kills} kills with {IN_FLIGHT} uploads in flight"
+
+    def _check_database(self) -> None:
         total = sum(sum(written.values()) for written in self._written.values())
         with sqlite3.connect(self.home / "archiver.db") as raw:
             states = {row[:2]: row[2] for row in raw.execute("SELECT state, reason, count(*) FROM deliveries GROUP BY state, reason")}

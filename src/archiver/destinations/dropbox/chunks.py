@@ -63,7 +63,10 @@ class Transfer:
         return self._hasher.hexdigest()
 
     async def run(self) -> None:
-        """Sends what Dropbox does not have yet. A saved session that it does not know any more costs a transfer, not the item.
+        """Sends what Dropbox does not have yet.
+
+        A saved session that Dropbox does not know any more costs a transfer, not the item. One that stands elsewhere than was saved, since
+        a process died between a chunk and the saving of its offset, is gone on with where it stands.
 
         Raises:
             ArchiverError: Of the source, or of a call; `session` tells where to go on.
@@ -73,6 +76,10 @@ class Transfer:
             await self._send()
         except (NotThereError, ClosedError):
             self.session = None
+            if not resumed:
+                raise
+            await self._send()
+        except OffsetError:
             if not resumed:
                 raise
             await self._send()

@@ -62,15 +62,39 @@ async def test_a_chunk_that_landed_is_not_stored_again(box: Any, nth: int) -> No
 
 
 async def test_a_session_that_stands_behind(box: Any) -> None:
-    """Dropbox has less than we believed: the next try goes on where it really stands."""
+    """Dropbox has less than we believed: it is gone on with where it really stands."""
     destination = box.open()
     box.fault("lose_answer", "*/append_v2", nth=2)
     first = (await put(destination, [streamed(1, DATA)]))[1]
     wrong = Session(id=first.session.id, offset=6 * MIB, started_at=first.session.started_at)
-    second = (await put(destination, [streamed(1, DATA, session=wrong)]))[1]
+    receipt_of((await put(destination, [streamed(1, DATA, session=wrong)]))[1], DATA)
+    assert box.calls("start") == 1
+
+
+async def test_a_session_that_stands_chunks_ahead(box: Any) -> None:
+    """A process died before it saved several offsets: no byte that Dropbox has is sent again, but for the chunk by which that is learnt."""
+    destination = box.open()
+    box.fault("lose_answer", "*/append_v2", nth=3)
+    first = (await put(destination, [streamed(1, DATA)]))[1]
+    assert first.session.offset == 4 * MIB, "Dropbox has 6"
+    saved = Session(id=first.session.id, offset=0, started_at=first.session.started_at)
+    receipt_of((await put(destination, [streamed(1, DATA, session=saved)]))[1], DATA)
+    assert box.calls("start") == 1
+    assert box.record.received_bytes <= len(DATA) + 2 * MIB
+
+
+async def test_a_session_that_stands_elsewhere_each_time(box: Any) -> None:
+    """It is believed once; then the item waits, and goes on from there at the next try."""
+    destination = box.open()
+    box.fault("lose_answer", "*/append_v2", nth=2)
+    first = (await put(destination, [streamed(1, DATA)]))[1]
+    wrong = '{"error_summary":"","error":{".tag":"incorrect_offset","correct_offset":%d}}'
+    for offset in (0, 2 * MIB):
+        box.refuse(409, wrong % offset, "*/append_v2", json=True)
+    lost = Session(id=first.session.id, offset=6 * MIB, started_at=first.session.started_at)
+    second = (await put(destination, [streamed(1, DATA, session=lost)]))[1]
     assert isinstance(second, Deferred)
-    assert second.session.offset == 4 * MIB
-    receipt_of((await put(destination, [streamed(1, DATA, session=second.session)]))[1], DATA)
+    assert second.session is not None
 
 
 async def test_a_refused_chunk_keeps_its_session(box: Any) -> None:
