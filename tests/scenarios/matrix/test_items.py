@@ -194,7 +194,7 @@ async def archive_names(world: Cloud) -> None:
 
 @in_the_cloud
 async def test_row_29_whatever_names_come_every_item_has_one_that_dropbox_takes(world: Cloud) -> None:
-    """NFD, emoji, overrides, `..`, NUL, CON, 300 letters, dots, names that differ in case only: all archived, none renamed, none outside."""
+    """NFD, emoji, overrides, `..`, NUL, CON, 300 letters, dots, names that differ in case only: all archived, none outside."""
     world.template = "/{kind}/{sender}/{recipient}_{id}.{ext}"
     await archive_names(world)
     await world.check(attempts=0)

@@ -12,7 +12,7 @@ import termios
 from types import TracebackType
 from typing import Protocol, Self
 
-__all__ = ["NO_PROGRESS_SECONDS", "Progress"]
+__all__ = ["NO_PROGRESS_SECONDS", "Progress", "Received"]
 
 NO_PROGRESS_SECONDS = 60.0
 """A connection that takes or gives no byte for so long is given up; a slow one is not."""

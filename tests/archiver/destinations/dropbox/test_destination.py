@@ -79,14 +79,26 @@ async def test_a_look_that_is_refused(box: Any) -> None:
     assert (await put(destination, [whole(2, b"ours", "/x.wav")]))[2] == Throttled(retry_after=5)
 
 
-@pytest.mark.parametrize("path", ["/x.wav/below.wav", "/desktop.ini", "/a/.dropbox"])
-async def test_names_that_dropbox_does_not_take(box: Any, path: str) -> None:
-    """A file as an ancestor, a name that is not allowed: for a person, and alone."""
+async def test_a_file_where_a_folder_should_be(box: Any) -> None:
+    """For a person, and alone."""
     destination = box.open()
     await put(destination, [whole(1, b"x", "/x.wav")])
-    outcomes = await put(destination, [whole(2, b"y", path), whole(3, b"z", "/z.wav")])
+    outcomes = await put(destination, [whole(2, b"y", "/x.wav/below.wav"), whole(3, b"z", "/z.wav")])
     assert isinstance(outcomes[2], Rejected)
     assert isinstance(outcomes[3], Archived)
+
+
+@pytest.mark.parametrize(("path", "plain"), [("/desktop.ini", "/desktop~"), ("/a/.dropbox", "/a/dropbox~")])
+async def test_names_that_dropbox_does_not_take_become_plain_ones(box: Any, path: str, plain: str) -> None:
+    """Its bytes are not sent again, and its neighbours are not held up; a repetition finds the same file."""
+    destination = box.open()
+    uploads = [whole(2, b"y", path), whole(3, b"z", "/z.wav")]
+    outcomes = await put(destination, uploads)
+    assert outcomes[2].receipt.path.startswith(f"/Archive{plain}")
+    assert isinstance(outcomes[3], Archived)
+    again = await put(box.open(), [whole(2, b"y", path)])
+    assert again[2].receipt.path == outcomes[2].receipt.path
+    assert len(box.sandbox.ledger().files) == 2
 
 
 @pytest.mark.parametrize("path", ["/\ud800.wav", "no-slash.wav"])

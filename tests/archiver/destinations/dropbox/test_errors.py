@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.destinations.dropbox.errors import (
+    BadNameError,
     ClosedError,
     InTheWayError,
     NotThereError,
@@ -104,8 +105,8 @@ def test_what_does_not_concern_the_pace() -> None:
         (error("path", "conflict", "folder"), ConflictError),
         (error("path", "conflict", "file_ancestor"), ConflictError),
         (error("path", "conflict"), ConflictError),
-        (error("path", "malformed_path"), RejectedError),
-        (error("path", "disallowed_name"), RejectedError),
+        (error("path", "malformed_path"), BadNameError),
+        (error("path", "disallowed_name"), BadNameError),
         (error("path", "operation_suppressed"), RejectedError),
         (error("path", "insufficient_space"), QuotaFullError),
         (error("path", "no_write_permission"), MisconfiguredError),
