@@ -40,6 +40,8 @@ class Lane:
         parked: Why it waits for a person or a probe; None if it does not.
         stopping: Nothing may begin any more: the process drains, or the customer was paused or is to be given back.
         dropped: Its customer is not held any more: whatever still comes of it is forgotten.
+        turn_over: Nothing more may begin: others wait, and it has been awake for long.
+        woke_at: When it woke, by the clock.
         failures: How often in a row its provider or source was away.
         trouble: How its calls ended lately.
         puts: `put_many` calls that run.
@@ -78,7 +80,9 @@ class Lane:
         "stopping",
         "subscription",
         "trouble",
+        "turn_over",
         "uploader",
+        "woke_at",
     )
 
     def __init__(self, record: LaneRecord, destination: Destination, gate: Gate, circuit: Circuit, clock: Clock) -> None:
@@ -108,6 +112,8 @@ class Lane:
         self.failures = 0
         self.trouble = Trouble()
         self.stopping = False
+        self.turn_over = False
+        self.woke_at = clock.time()
         self.dropped = False
         self.uploader: Consumer[Delivery] | None = None
         self.on_room: Callable[[], None] = _nobody
@@ -137,14 +143,19 @@ class Lane:
         """It is dry and nothing of it is under way."""
         return self.dry and not self.in_flight and not self.asked
 
+    @property
+    def closed_before(self) -> float:
+        """Until this moment of the clock's time its pace, or its provider or source that is away, lets nothing begin."""
+        return max(self.closed_until, self.gate.throttled_until())
+
     def closed(self) -> Outcome | None:
         """Why nothing of it may begin now, as the outcome of whatever has not begun; None if it is open."""
         now = self._clock.time()
-        if self.stopping or self.gate.barred():
+        if self.stopping or self.turn_over or self.gate.barred():
             return Throttled(retry_after=0.0)
         if self.parked is not None:
             return Parked(state=self.parked, reason=self.connection.reason)
-        wait = max(self.closed_until, self.gate.throttled_until()) - now
+        wait = self.closed_before - now
         return Throttled(retry_after=wait) if wait > 0 else None
 
     # -- asking ---------------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable
+import math
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import msgspec
 
@@ -30,12 +31,14 @@ from archiver.pipeline.probes import ProbeParts, Probes
 from archiver.pipeline.share import FairShare
 from archiver.pipeline.sharing import Sharing
 from archiver.pipeline.timers import Timers
+from archiver.pipeline.turns import Turns
 from archiver.pipeline.waking import LaneParts, Waking
 from genstage import Producer
 
 __all__ = ["Lanes"]
 
 _CHANGES_SECONDS = 1.0  # how often another process's writes are looked for; one cheap pragma
+_CROWDED_SECONDS = 0.02  # between two looks at who may go, while others wait for a place
 _IDLE_SECONDS = 10.0  # how long a dry lane stays awake: keeps its connection warm for what comes next
 
 
@@ -48,12 +51,12 @@ class Lanes:
         self._patience = parts.patience
         self._holding = parts.holding
         self._timers = Timers()
-        self._hinted: set[LaneId] = set()
+        self._turns = Turns()
         self._parking: set[LaneId] = set()  # parked, and the database does not know it yet
         self._chores: list[Callable[[], Awaitable[None]]] = []
         self._wake = asyncio.Event()
         self._stopping = False
-        self._next_sweep = 0.0
+        self._next_sweep = self._next_look = 0.0
         self._changes = -1
         self.awake: dict[LaneId, Lane] = {}
         self._sharing = Sharing(FairShare(parts.budget), self.awake, parts.settlement, parts.clock, self._wake.set)
@@ -89,13 +92,15 @@ class Lanes:
         if lane.subscription is not None:
             lane.subscription.retract(max(0, lane.asked - coming))
         self.schedule()
+        if not coming and len(self._turns):
+            self._wake.set()
 
     # -- what settlement and gates tell (LaneControl) -------------------------------------------------------------------------------
 
     def freed(self, lane: Lane) -> None:
         """Room returned."""
         self.schedule()
-        if lane.stopping and not lane.in_flight:
+        if not lane.in_flight and (lane.stopping or len(self._turns)):
             self._wake.set()  # somebody may wait for its end
 
     def worked(self, lane: Lane) -> None:
@@ -174,11 +179,12 @@ class Lanes:
 
     def hint(self, lanes: Iterable[LaneId]) -> None:
         """These lanes have something waiting."""
+        now = self._clock.time()
         for lane_id in lanes:
             lane = self.awake.get(lane_id)
             if lane is None:
-                self._hinted.add(lane_id)
-                self._wake.set()
+                if self._turns.want(lane_id, now):
+                    self._wake.set()
             else:
                 lane.read_again()
                 self.schedule()
@@ -186,6 +192,7 @@ class Lanes:
     def look_again(self) -> None:
         """This process has itself added, paused or resumed something: that is no change which another connection would show."""
         self._changes = -1
+        self._next_look = 0.0
         self._wake.set()
 
     async def run(self) -> None:
@@ -199,22 +206,32 @@ class Lanes:
             if now >= self._next_sweep:
                 await self._sweep()
                 self._next_sweep = now + self._parts.sweep_seconds
-            await self._look_for_changes()
-            hinted, self._hinted = self._hinted, set()
-            if hinted:
-                await self._wake_up(hinted)
+            if now >= self._next_look:
+                self._next_look = now + _CHANGES_SECONDS
+                await self._look_for_changes()
+            if self._turns.free(len(self.awake)):
+                await self._wake_up(self._turns.next(len(self.awake)))
             if rung := self._timers.ring(self._clock.time()):
                 self.hint(rung)
-            for lane in list(self.awake.values()):
-                # Asked for each when its turn has come: putting one away takes time, in which another may have fallen.
-                if self.awake.get(lane.id) is lane and self._is_over(lane):
-                    await self._put_away(lane)
-            if not self._hinted and not self._chores:
+            await self._make_room()
+            if not self._turns.free(len(self.awake)) and not self._chores:
                 await self._rest()
 
+    async def _make_room(self) -> None:
+        for lane in self._turns.over(self.awake.values(), self._clock.time()):
+            lane.turn_over = True
+            _retract(lane)
+        for lane in list(self.awake.values()):
+            # Asked for each when its turn has come: putting one away takes time, in which another may have fallen.
+            if self.awake.get(lane.id) is lane and self._is_over(lane):
+                await self._put_away(lane)
+
     async def _rest(self) -> None:
+        if self._turns.crowded(len(self.awake)):  # something ends all the time: many ends are seen to at once
+            await self._clock.sleep(_CROWDED_SECONDS)
+            return
         self._wake.clear()
-        until = min(self._next_sweep, self._clock.time() + _CHANGES_SECONDS, self._timers.next or float("inf"))
+        until = min(self._next_sweep, self._next_look, self._timers.next or math.inf)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, until - self._clock.time())):
                 await self._wake.wait()
@@ -257,8 +274,8 @@ class Lanes:
                 _retract(lane)
         await self._sweep()
 
-    async def _wake_up(self, ids: set[LaneId]) -> None:
-        for lane_id, record in (await self._patience(self._parts.database.lanes, sorted(ids))).items():
+    async def _wake_up(self, ids: Sequence[LaneId]) -> None:
+        for lane_id, record in (await self._patience(self._parts.database.lanes, ids)).items():
             if lane_id in self.awake or self._stopping or record.customer.state is not CustomerState.ACTIVE:
                 continue
             if not self._holding.serves(record.customer) or lane_id in self._parting.ending:
@@ -285,12 +302,15 @@ class Lanes:
         if lane.in_flight or lane.asked:
             lane.idle_since = None
             return False
-        if lane.stopping or lane.parked is not None:
+        if lane.stopping or lane.turn_over or lane.parked is not None:
+            return True
+        now = self._clock.time()
+        crowded = self._turns.crowded(len(self.awake))
+        if crowded and (lane.dry or lane.closed_before > now):
             return True
         if not lane.dry:
             lane.idle_since = None
             return False
-        now = self._clock.time()
         if lane.idle_since is None:
             lane.idle_since = now
         return now - lane.idle_since >= _IDLE_SECONDS
@@ -298,6 +318,8 @@ class Lanes:
     async def _put_away(self, lane: Lane) -> None:
         del self.awake[lane.id]
         await self._parting.put_away(lane)
+        if (until := self._turns.put_away(lane, len(self.awake), self._clock.time())) is not None:
+            self._at(until, lane.id)
         self._parts.listener(LaneIdle(lane=lane.id, customer=lane.customer.name))
         self.on_end()
 

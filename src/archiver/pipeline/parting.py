@@ -99,7 +99,10 @@ class Parting:
             return
         rest = lane.gate.throttled_until() - self._clock.time()
         until = int((self._clock.wall() + rest) * 1000) if rest > 0 else 0
-        await self._database.save_pace(lane.id, throttled_until=until, pace=lane.gate.learnt())
+        pace = lane.gate.learnt()
+        if pace == lane.connection.pace and not until:
+            return  # nothing new: of very many lanes with little work each, most learn nothing
+        await self._database.save_pace(lane.id, throttled_until=until, pace=pace)
 
     async def close(self, lanes: list[Lane]) -> None:
         """The last thing of a process: keeps every pace once more and closes every destination."""

@@ -159,14 +159,20 @@ async def test_a_lane_that_gets_work_while_others_are_put_away_stays_awake(world
     assembly = world.assembly()
     came: list[float] = []
 
-    async def come() -> None:
-        if not came:
-            came.append(world.clock.time())
-            world.opened[world.lanes["b"]].latency = 1.0
-            world.put("b", 20, prefix="new")
-            await asyncio.sleep(0.5)
+    def prepare(destination: MemoryDestination) -> None:
+        close = destination.close
 
-    world.database.before["save_pace"] = come
+        async def slowly() -> None:
+            if not came:
+                came.append(world.clock.time())
+                world.opened[world.lanes["b"]].latency = 1.0
+                world.put("b", 20, prefix="new")
+                await asyncio.sleep(0.5)
+            await close()
+
+        destination.close = slowly
+
+    world.prepare["a"] = prepare
     async with world.running(assembly):
         await world.until(lambda: len(world.stores[world.lanes["b"]].objects) == 21)
         assert came
@@ -269,7 +275,7 @@ async def test_a_lane_that_is_being_parked_is_not_taken_for_resumed(world: World
 
 @in_fleet_time
 async def test_lanes_that_fall_while_another_is_put_away_are_let_alone(world: FleetWorld) -> None:
-    """The worker's deadline comes while the database takes its time with a pace: that is no reason to end."""
+    """The worker's deadline comes while a destination takes its time to close: that is no reason to end."""
     for name in ("first", "second"):
         await world.add_customer(name)
         world.put(name, 1)
@@ -281,7 +287,16 @@ async def test_lanes_that_fall_while_another_is_put_away_are_let_alone(world: Fl
             fell.set()
             worker.assembly.drop()
 
-    worker.database.before["save_pace"] = fall
+    def prepare(destination: MemoryDestination) -> None:
+        close = destination.close
+
+        async def falling() -> None:
+            await fall()
+            await close()
+
+        destination.close = falling
+
+    world.prepare["first"] = world.prepare["second"] = prepare
     async with world.fleet(worker):
         await fell.wait()
         await asyncio.sleep(2.0)
