@@ -203,7 +203,9 @@ class Api:
         budget, grant = turn
         sent = {"Authorization": f"Bearer {access.token}", "User-Agent": _AGENT, **headers}
         try:
-            response = await self._http.get(url, params=query or None, headers=sent, timeout=limits, max_redirects=3)
+            response = await self._http.get(
+                url, params=query or None, headers=sent, timeout=limits, max_redirects=3, middlewares=(self._counted(turn),)
+            )
         except BaseException as error:
             budget.lost(grant, self._clock.time())
             if isinstance(error, _NETWORK):
@@ -216,6 +218,19 @@ class Api:
         else:
             budget.answered(grant, route, now, told(response.headers))
         return response
+
+    def _counted(self, turn: tuple[Budget, Grant]) -> aiohttp.ClientMiddlewareType:
+        """Asks leave for a request that aiohttp repeats since its connection broke before the answer: RingCentral counts both."""
+        budget, grant = turn
+        asked: set[URL] = set()
+
+        async def send(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+            if request.url in asked and not budget.again(grant, self._clock.time()):
+                raise aiohttp.ServerDisconnectedError
+            asked.add(request.url)
+            return await handler(request)
+
+        return send
 
     async def _new_token(self, form: Mapping[str, str]) -> TokenAnswer:
         known, budget = self._credentials, self._token_budget

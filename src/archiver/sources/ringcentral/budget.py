@@ -149,6 +149,15 @@ class Budget:
         group = self._group(grant.group)
         group.calls.append((now + group.window + _MARGIN, grant.look))
 
+    def again(self, grant: Grant, now: float) -> bool:
+        """A call had no answer and is to be repeated at once: whether there is room for both. Then the grant stands for the second one."""
+        group = self._group(grant.group)
+        group.calls.append((now + group.window + _MARGIN, grant.look))
+        group.flying -= 1
+        free = now >= self._all_held_until and group.wait(now, look=grant.look) <= 0
+        group.flying += 1
+        return free
+
     def refused(self, grant: Grant, now: float, told: Told, retry_after: float | None) -> float:
         """A call was answered 429: nothing of its group is asked before the penalty is over; nothing at all if no group is told.
 

@@ -169,6 +169,24 @@ def test_a_token_that_ran_out_is_renewed_and_a_revoked_one_is_said() -> None:
     in_virtual_time(scenario)
 
 
+def test_calls_that_are_repeated_after_a_lost_answer_are_counted() -> None:
+    """HTTP clients repeat what they think harmless; here each call counts, and a budget that did not know would end in a penalty."""
+
+    async def scenario(bench: Bench) -> None:
+        source = bench.source(kinds="recording", poll_interval=3600)
+        (item,) = await recordings(bench, source)
+        bench.phones.faults.add(Fault(action="lose_answer", route="recording/content", times=0))
+        for _ in range(30):
+            with pytest.raises((TransientError, SourceThrottledError)):
+                await read(source, item)
+            await asyncio.sleep(4)
+        heavy = bench.phones.groups()["Heavy"]
+        assert heavy.admitted > 15
+        assert heavy.refused == 0
+
+    in_virtual_time(scenario)
+
+
 def test_the_token_goes_nowhere_else() -> None:
     """An address of another host is not asked: whoever could change an answer would have the token."""
 
