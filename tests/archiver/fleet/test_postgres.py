@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from archiver.destinations.memory import MemoryDestination
 from archiver.errors import FencedError
 from archiver.fleet.postgres import PostgresFleet
-from archiver.pipeline.events import BatchSettled, CustomerLost, CustomersDropped, CustomersTaken, DatabaseAway
+from archiver.pipeline.events import BatchSettled, CustomerLost, CustomersDropped, CustomersGivenBack, CustomersTaken, DatabaseAway
 from support.fleet import TTL, FleetWorld, in_fleet_time
 
 
@@ -108,18 +109,20 @@ async def test_a_drained_workers_customers_are_taken_at_once(world: FleetWorld) 
 
 @in_fleet_time
 async def test_a_dead_workers_customers_are_taken_within_its_time_to_live_and_a_beat(world: FleetWorld) -> None:
-    """Others find them by themselves, are told that somebody died, and upload again no more than was under way."""
-    await customers(world, 6, 400)
-    first, second = world.worker(), world.worker()
-    async with world.fleet(second) as group:
+    """The others find them by themselves, are told that somebody died, and share them out without taking too many."""
+    await customers(world, 9, 400)
+    first, second, third = (world.worker() for _ in range(3))
+    async with world.fleet(second, third) as group:
         dying = group.create_task(first.run())
-        await world.settled_in(first, second)
+        await world.settled_in(first, second, third)
         await asyncio.sleep(3)
+        given_back = len(second.seen(CustomersGivenBack) + third.seen(CustomersGivenBack))
         dying.cancel()
         began = world.clock.time()
-        await world.settled_in(second)
+        await world.settled_in(second, third)
         assert TTL / 2 < world.clock.time() - began < TTL * 1.25 + 1
-        assert sum(event.careful for event in second.seen(CustomersTaken)) == 3
+        assert sum(event.careful for event in second.seen(CustomersTaken) + third.seen(CustomersTaken)) == 3
+        assert len(second.seen(CustomersGivenBack) + third.seen(CustomersGivenBack)) == given_back
         await world.all_archived()
     await world.nothing_lost()
     world.never_two_owners()
@@ -137,6 +140,9 @@ async def test_a_worker_whose_beats_get_no_answer_drops_everything_in_time(world
     async with world.fleet(first, second):
         await world.settled_in(first, second)
         connected.clear()
+        cut = world.clock.time()
+        await world.until(lambda: bool(first.seen(CustomersDropped)))
+        assert world.clock.time() - cut < TTL * 0.9 + 0.1, "it waited for the answer to its beat"
         await world.settled_in(second)
         (dropped,) = first.seen(CustomersDropped)
         assert dropped.customers == 2
@@ -215,6 +221,31 @@ async def test_a_drained_worker_hands_over_its_pace(world: FleetWorld) -> None:
     await world.worker().run(until_empty=True)
     await world.nothing_lost()
     world.never_two_owners()
+
+
+@in_fleet_time
+async def test_paces_are_written_before_customers_are_given_back(world: FleetWorld) -> None:
+    """Whoever comes next may take the customer in the same moment, and must not begin without them."""
+    await customers(world, 4, 400)
+    first, second = world.worker(), world.worker()
+    said: list[str] = []
+
+    def note(what: str) -> Callable[[], Awaitable[None]]:
+        async def noted() -> None:
+            said.append(what)
+
+        return noted
+
+    for call in ("save_pace", "give_back"):
+        first.database.before[call] = note(call)
+    async with world.fleet(first) as group:
+        await world.settled_in(first)
+        await world.until(lambda: len(first.assembly.lanes.awake) == 4)
+        group.create_task(second.run())
+        await world.settled_in(first, second)
+        for count, what in enumerate(said):
+            assert what == "save_pace" or said[:count].count("save_pace") > said[:count].count("give_back"), said[: count + 1]
+        assert said.count("save_pace") == 2
 
 
 @in_fleet_time
