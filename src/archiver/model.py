@@ -199,11 +199,14 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         id: The provider's session id.
         offset: Bytes which the storage has confirmed.
         started_at: For providers whose sessions expire.
+        beginning: Tells the bytes up to the offset from others, so that what a source has changed meanwhile is not mixed with what it
+            gave before; empty if that is not known.
     """
 
     id: str
     offset: int
     started_at: Millis
+    beginning: str = ""
 
 
 class Delivery(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -23,6 +23,7 @@ from archiver.errors import (
     MisconfiguredError,
     QuotaFullError,
     ReconnectNeededError,
+    SourceChangedError,
     SourceGoneError,
     SourceThrottledError,
     ThrottledError,
@@ -145,7 +146,7 @@ def outcome_of(error: ArchiverError, *, session: Session | None = None) -> Outco
             return Unavailable(reason=error.message, session=session)
         case SourceThrottledError(retry_after=wait):
             return Deferred(reason=type(error).__name__, detail=error.message, charged=False, session=session, retry_after=wait)
-        case SourceGoneError() | IntegrityError():
+        case SourceGoneError() | SourceChangedError() | IntegrityError():  # bytes of before and after would be mixed
             return Deferred(reason=type(error).__name__, detail=error.message)
         case ItemError() if error.retryable:
             return Deferred(reason=type(error).__name__, detail=error.message, session=session)

@@ -41,7 +41,7 @@ SESSION = Session(id="s", offset=4, started_at=1)
         (TransientError("502"), Deferred(reason="TransientError", detail="502", session=SESSION)),
         (IntegrityError("hash"), Deferred(reason="IntegrityError", detail="hash")),
         (SourceGoneError("404"), Deferred(reason="SourceGoneError", detail="404")),
-        (SourceChangedError("size"), Deferred(reason="SourceChangedError", detail="size", session=SESSION)),
+        (SourceChangedError("size"), Deferred(reason="SourceChangedError", detail="size")),
         (RejectedError("name"), Rejected(reason="RejectedError", detail="name")),
         (ConflictError("there"), Rejected(reason="ConflictError", detail="there")),
     ],

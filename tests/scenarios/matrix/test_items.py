@@ -127,6 +127,21 @@ async def test_row_20_what_changes_after_it_was_found_is_noticed_by_its_hash(wor
 
 
 @in_the_cloud
+async def test_row_20_old_and_new_bytes_are_never_mixed(world: Cloud) -> None:
+    """A big file is replaced by one of the same size while half of it is in Dropbox; no hash was declared: the new one is sent whole."""
+    await world.link("acme")
+    world.sandbox.add_fault(Fault(action="cut_request", route="*append_v2", nth=3, after_bytes=MIB))
+    world.give("acme", b"old " * (10 * MIB), external_id="one")
+    world.give("acme", b"other" * (2 * MIB), external_id="two")
+    async with world.running(world.assembly()):
+        await world.until(lambda: world.asks("acme", "*append_v2") == 3)
+        new = world.sent["acme"]["one"] = b"new " * (10 * MIB)
+        world.sources[world.source_ids["acme"]].replace("one", new)
+        await world.settled(seconds=600)
+    await world.check()
+
+
+@in_the_cloud
 async def test_row_21_what_the_source_lost_is_gone_at_the_third_look(world: Cloud) -> None:
     """Over a minute or more, without any call for it; counted apart from what was rejected, and what comes back can be retried."""
     await world.link("acme")

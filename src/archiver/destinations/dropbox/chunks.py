@@ -89,12 +89,15 @@ class Transfer:
             raise TransientError("an upload had neither bytes nor a stream")
         self.size, self._sha256, self._hasher = 0, hashlib.sha256(), ContentHasher()
         there = self.session.offset if self.session is not None else 0
-        window = _Window()
+        window, beginning = _Window(), "" if self.session is None else self.session.beginning
         # What Dropbox has already is read again as well, since the hash is of the whole file.
         async for piece in self._upload.stream(0):
             self._sha256.update(piece)
             self._hasher.update(piece)
             self.size += len(piece)
+            if beginning and self.size > there:
+                self._compare(beginning, there)
+                beginning = ""
             if self.size > there:
                 window.add(piece[there - self.size :])
             if window.size > CHUNK_BYTES:  # more than a chunk, so this one is not the last
@@ -102,11 +105,18 @@ class Transfer:
                 there = self._confirmed()
         if self.size < there:
             raise SourceChangedError(f"the source gave {self.size} bytes where {there} were sent before")
+        if beginning:
+            self._compare(beginning, there)
         declared = self._upload.delivery.item.sha256
         if declared is not None and declared != self.sha256:
             raise SourceChangedError("the source gave bytes of another hash than it declared")
         if window.size or self.session is None:
             await self._append(window.take(window.size), last=True)
+
+    def _compare(self, beginning: str, offset: int) -> None:
+        """The session has the bytes that the source gave earlier; if it gives others now, it begins anew."""
+        if self._hasher.beginning(offset) != beginning:
+            raise NotThereError("the source gives other bytes than those that were sent before")
 
     def _confirmed(self) -> int:
         return 0 if self.session is None else self.session.offset
@@ -155,7 +165,8 @@ class Transfer:
     def _reached(self, offset: int) -> None:
         """Remembers what Dropbox confirmed, so that a kill costs at most a chunk."""
         if self.session is not None:
-            self.session = Session(id=self.session.id, offset=offset, started_at=self.session.started_at)
+            beginning = self._hasher.beginning(offset) if offset <= self.size else ""
+            self.session = Session(id=self.session.id, offset=offset, started_at=self.session.started_at, beginning=beginning)
             if offset and self._upload.save_session is not None:
                 self._upload.save_session(self.session)
 

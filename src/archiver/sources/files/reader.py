@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from functools import partial
 
-from archiver.errors import ArchiverError, SourceGoneError, TransientError, UnavailableError
+from archiver.errors import ArchiverError, SourceChangedError, SourceGoneError, TransientError, UnavailableError
 from archiver.sources.files.disk import SLICE_SECONDS, Disk
 
 __all__ = ["Files"]
@@ -75,15 +75,19 @@ class Files:
         """A big file from ``offset`` on, in chunks of 1 MiB.
 
         Raises:
+            SourceChangedError: The file was written to meanwhile: what was given is neither the old one nor the new one.
             ArchiverError: As `explain` says.
         """
         allowed = _READ_SECONDS + _CHUNK_BYTES / _BYTES_PER_SECOND
         descriptor = -1
         try:
             descriptor = await self.disk.call(partial(self._open, path), allowed=_READ_SECONDS)
+            before = await self.disk.call(partial(_written, descriptor), allowed=_READ_SECONDS)
             while chunk := await self.disk.call(partial(os.pread, descriptor, _CHUNK_BYTES, offset), allowed=allowed):
                 yield chunk
                 offset += len(chunk)
+            if await self.disk.call(partial(_written, descriptor), allowed=_READ_SECONDS) != before:
+                raise SourceChangedError("the file was written to while it was read")
         except OSError as error:
             raise self.explain(error) from None
         finally:
@@ -135,6 +139,12 @@ class Files:
     def close(self) -> None:
         """Lets go of the threads; harmless when called twice."""
         self.disk.close()
+
+
+def _written(descriptor: int) -> tuple[int, int]:
+    """What is another one after a write: when the last one was, and the size."""
+    state = os.fstat(descriptor)
+    return state.st_mtime_ns, state.st_size
 
 
 def _has_entries(root: str) -> bool:

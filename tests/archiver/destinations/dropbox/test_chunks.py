@@ -206,6 +206,29 @@ async def test_a_source_that_changed(box: Any) -> None:
     assert box.stored() == {}
 
 
+async def test_a_source_that_changed_between_two_tries_is_sent_anew(box: Any) -> None:
+    """Same size, other bytes, no declared hash: what Dropbox has of the first bytes is not mixed with the new ones."""
+    destination = box.open()
+    box.refuse(429, "", "*/append_v2", nth=3, headers={"Retry-After": "1"})
+    first = (await put(destination, [streamed(1, DATA)]))[1]
+    assert isinstance(first, Throttled)
+    assert first.session is not None
+    assert first.session.offset == 4 * MIB
+    other = b"other" + DATA[5:]
+    receipt_of((await put(destination, [streamed(1, other, session=first.session)]))[1], other)
+    assert box.calls("start") == 2
+
+
+async def test_a_source_that_changed_when_all_was_sent_is_sent_anew(box: Any) -> None:
+    """Nothing was missing but the commit; the last byte is another one."""
+    destination = box.open()
+    box.refuse(429, "", "*/finish_batch_v2", headers={"Retry-After": "1"})
+    first = (await put(destination, [streamed(1, DATA)]))[1]
+    other = DATA[:-1] + b"!"
+    receipt_of((await put(destination, [streamed(1, other, session=first.session)]))[1], other)
+    assert box.calls("start") == 2
+
+
 async def test_memory_does_not_grow_with_the_file(box: Any, cut_up: Callable[[int], None]) -> None:
     """Forty mebibytes pass through less than ten, with chunks of two."""
     cut_up(2 * MIB)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.errors import SourceGoneError, TransientError, UnavailableError
+from archiver.errors import SourceChangedError, SourceGoneError, TransientError, UnavailableError
 from archiver.sources.files import Disk, Files
 
 
@@ -91,3 +91,17 @@ async def test_a_stream_closes_its_file(tmp_path: Path) -> None:
         assert len(os.listdir("/proc/self/fd")) == before + 1  # noqa: PTH208 - as above
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 - as above
     files.close()
+
+
+async def test_a_file_that_is_written_to_while_it_is_read_is_no_file(tmp_path: Path) -> None:
+    """The beginning of the old one and the end of the new one would be nobody's recording, though the size is right."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(bytes(3 * 1024 * 1024))
+    with pytest.raises(SourceChangedError):
+        async with aclosing(Files(str(tmp_path)).stream("a.wav", 0)) as chunks:
+            await anext(chunks)
+            with path.open("r+b") as file:
+                file.write(b"new")
+            os.utime(path, ns=(1, 1))  # two writes within one tick of the clock would look like none
+            async for _ in chunks:
+                pass
