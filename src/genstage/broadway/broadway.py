@@ -31,7 +31,7 @@ class BroadwayStats:
 
     Attributes:
         pipeline: Its stages and their subscriptions.
-        held: Messages that have not come to their end: waiting, being handled, or in batches.
+        held: Messages that have not come to their end: waiting, being handled, or in batches (one for several batchers: in each).
         received: Messages since the start.
         successful: Messages that have ended well.
         failed: Messages that have failed for good.
