@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test sim check format docs bench bench-pacer bench-line bench-archiver bench-database bench-genstage lock clean
+.PHONY: help setup demo test sim check format docs bench bench-pacer bench-line bench-archiver bench-database bench-genstage bench-scale lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -63,6 +63,9 @@ bench-line: $(READY) ## the whole line, beside a bare loop that makes the same c
 
 bench-archiver: $(READY) ## old against new: the old design, rclone and Archiver on the same Dropbox, about six minutes
 	$(BIN)/python -m benchmarks.archiver --pictures docs
+
+bench-scale: $(READY) ## a hundred thousand customers, ten million items, two processes on PostgreSQL; about ten minutes
+	$(BIN)/python -m benchmarks.scale
 
 bench-database: $(READY) ## what the database costs per item
 	$(BIN)/python -m benchmarks.database

@@ -9,7 +9,7 @@ from pathlib import Path
 from archiver.database.sqlite import SqliteDatabase
 from archiver.naming import DEFAULT_TEMPLATE
 
-__all__ = ["AIRLINE", "build_postgres", "build_sqlite"]
+__all__ = ["AIRLINE", "build_postgres", "build_sqlite", "put_off", "settle_quiet"]
 
 AIRLINE = 1
 """The number of the customer that has nearly everything, and of its destination: its lane."""
@@ -40,11 +40,6 @@ SELECT n, n, {owner}, {owner}, 'waiting', 0, {now}, 0, '/2026/i' || n || '.txt',
 """
 _COUNTERS = """
 INSERT INTO lane_counters (lane, waiting, archived, rejected, gone, archived_bytes)
-SELECT c.id, (SELECT count(*) FROM deliveries AS d WHERE d.lane = c.id AND d.state = 'waiting'), 0, 0, 0, 0
-FROM customers AS c
-"""
-_COUNTERS = """
-INSERT INTO lane_counters (lane, waiting, archived, rejected, gone, archived_bytes)
 SELECT c.id, coalesce(found.waiting, 0), 0, 0, 0, 0 FROM customers AS c
 LEFT JOIN (SELECT lane, count(*) AS waiting FROM deliveries GROUP BY lane) AS found ON found.lane = c.id
 """
@@ -63,7 +58,7 @@ def _statements(customers: int, items: int, airline: int, now: int, dialect: dic
     }
     of_customers = [text.format(numbers=numbers.format(count=customers), **words) for text in (_CUSTOMERS, _DESTINATIONS, _SOURCES)]
     of_items = [text.format(numbers=numbers.format(count=items), **words) for text in (_ITEMS, _DELIVERIES)] if items else []
-    return [*of_customers, *of_items, _COUNTERS]
+    return [*of_customers, *of_items, _COUNTERS]  # what is born later is counted by the Database itself
 
 
 def build_sqlite(path: Path, *, customers: int, items: int, airline: int, now: int) -> None:
@@ -97,3 +92,17 @@ def build_postgres(address: str, *, customers: int, items: int, airline: int, no
             raw.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))")  # noqa: S608
     with psycopg.connect(address, autocommit=True) as raw:
         raw.execute("VACUUM ANALYZE")
+
+
+def put_off(path: Path, until: int) -> None:
+    """Lets everything in a SQLite database wait for a later try, so that a process which serves it has nothing to do."""
+    with sqlite3.connect(path) as raw:
+        raw.execute("UPDATE deliveries SET ready_at = ? WHERE state = 'waiting'", (until,))
+    raw.close()
+
+
+def settle_quiet(path: Path) -> None:
+    """Lets only the airline have a backlog: what waits of the others counts as lost at the source."""
+    with sqlite3.connect(path) as raw:
+        raw.execute("UPDATE deliveries SET state = 'gone', reason = 'SourceGoneError' WHERE state = 'waiting' AND lane <> ?", (AIRLINE,))
+    raw.close()
