@@ -104,7 +104,10 @@ class Gate:
         now = self._clock.time()
         if pacer.throttled_until > now or self.barred():
             raise self._refusal(now)
-        if self._others or (kind is CallKind.COMMIT and self._commits) or pacer.next_call_at(now, kind, alone=not self._commits) > now:
+        commit = kind is CallKind.COMMIT
+        if (commit and self._commits) or (self._others and not (commit and pacer.passes <= 0)):
+            return None
+        if pacer.next_call_at(now, kind, alone=not self.waiting) > now:
             return None
         pacer.started(now, kind)
         return now

@@ -105,6 +105,32 @@ def test_a_commit_that_takes_long_waits_for_nobody() -> None:
     assert run(order, [TRANSFER, TRANSFER, COMMIT, TRANSFER], 5.0) == [COMMIT, TRANSFER, TRANSFER, TRANSFER]
 
 
+def test_a_commit_that_takes_long_goes_past_those_who_wait() -> None:
+    """At once, if the pace lets it: not even a turn of the loop is lost."""
+
+    async def main() -> None:
+        gate, pacer = opened(learnt=b"")
+        pacer.started(0.0, COMMIT)
+        pacer.ended(0.0, COMMIT, 5.0)
+        clock = VirtualClock()
+
+        async def wait() -> None:
+            async with gate.call(TRANSFER):
+                pass
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(20):
+                group.create_task(wait())
+            await clock.sleep(1.2)
+            assert gate.waiting
+            turns = list[int]()
+            asyncio.get_running_loop().call_soon(turns.append, 1)
+            async with gate.call(COMMIT):
+                assert not turns
+
+    run(main)
+
+
 def test_a_refusal_sends_everybody_away() -> None:
     """Who waits when a 429 comes, and who comes while it lasts, gets an error at once that says how long; then the lane is open again."""
 
