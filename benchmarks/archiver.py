@@ -1,6 +1,6 @@
 """Old against new: one airline and many small customers into the same Dropbox with limits, by the old design, by rclone and by Archiver.
 
-    python -m benchmarks.archiver [--minutes 1.2 | --quick] [--json FILE] [--pictures FOLDER] [--tune]
+    python -m benchmarks.archiver [--minutes 1.1 | --quick] [--json FILE] [--pictures FOLDER] [--tune]
 
 One after the other, each for the same time, with the same backlog and the same arrivals, on fresh accounts of one sandbox, which runs in
 a process of its own. Judged is what the sandbox's ledger says, not what a contestant says of itself.
@@ -11,7 +11,7 @@ table is the items per second of somebody who knows all of that and commits a th
 195 a second, bound by the commits, since the calls would permit more. It is the same yardstick for everybody and nobody can be above it.
 *Held* is how much of the time the airline's commits had its namespace to themselves: one file at a time holds it as long, for nothing.
 
-Items per second are those of the airline after a warm-up of 10 s, from commit to commit. *Dwell* is the time from a small customer's
+Items per second are those of the airline after a warm-up of 15 s, from commit to commit. *Dwell* is the time from a small customer's
 recording being there to its being visible. Exit code 1 if something that is wanted was missed.
 """
 
@@ -244,7 +244,7 @@ async def _run(plan: Plan, makers: Makers) -> list[Figures]:
 def main(arguments: list[str] | None = None) -> int:
     """Runs all, prints a table, draws; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=1.2, help="for each contestant (default 1.2)")
+    parser.add_argument("--minutes", type=float, default=1.1, help="for each contestant (default 1.1)")
     parser.add_argument("--quick", action="store_true", help="half a minute for each: a look, not a measurement")
     parser.add_argument("--json", type=Path, help="write the figures there too")
     parser.add_argument("--pictures", type=Path, help="draw uploads-per-second.svg and throttled-per-second.svg into this folder")

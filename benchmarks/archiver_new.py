@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 from archiver.app import Archiver, ConnectionSpec
 from archiver.cli.demo.verdict import all_deliveries
@@ -26,6 +27,7 @@ class NewDesign:
         self.about = "`archiver run`, nothing set"
         self._process: asyncio.subprocess.Process | None = None
         self._settings: Settings | None = None
+        self._said = Path()
 
     async def prepare(self, stage: Stage) -> None:
         """Adds the customers; the airline last."""
@@ -43,7 +45,9 @@ class NewDesign:
         assert self._settings is not None
         environment = {**os.environ, "ARCHIVER_HOME": str(self._settings.home), "ARCHIVER_LOG_LEVEL": "warning"}
         command = [sys.executable, "-m", "archiver", "run", "--json"]
-        self._process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.DEVNULL)
+        self._said = self._settings.home / "said.txt"
+        with self._said.open("wb") as said:
+            self._process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=said, stderr=said)
 
     def arrived(self, customer: str, recording: Recording) -> None:
         """It sees its folders itself."""
@@ -60,6 +64,6 @@ class NewDesign:
         async with asyncio.timeout(_DRAIN_SECONDS):
             code = await self._process.wait()
         if code:
-            raise SystemExit(f"archiver run ended with {code}")
+            raise SystemExit(f"archiver run ended with {code}\n{self._said.read_text()}")
         async with Archiver.open(self._settings) as archiver:
             return {(row.customer, row.receipt.sha256) for row in await all_deliveries(archiver) if row.receipt is not None}

@@ -50,7 +50,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     seconds: float
-    warm_up: float = 10.0
+    warm_up: float = 15.0
     customers: int = 60
     item_bytes: int = 100_000
     arrival_seconds: float = 12.0
