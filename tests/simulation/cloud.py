@@ -33,6 +33,7 @@ class Caller(Place):
     Attributes:
         name: For the story.
         dead: It was killed; nothing of it is sent any more.
+        freezes_at: It stands still just before the next call of the database with this name takes effect.
         reliable: It has never stood still, so whatever it had the time to do was done.
     """
 
@@ -40,6 +41,7 @@ class Caller(Place):
         super().__init__()
         self.name = name
         self.dead = False
+        self.freezes_at = ""
         self.reliable = True
 
 

@@ -186,6 +186,9 @@ class Link:
             await asyncio.sleep(ailments.slow * chance.random())
         if ailments.late and name in _WRITES and chance.random() < ailments.late:
             await asyncio.sleep(chance.uniform(0.5, 4.0))
+        if self._caller.freezes_at == name:
+            self._caller.frozen, self._caller.freezes_at = True, ""
+            await asyncio.sleep(0)
         if self._caller.dead:
             raise asyncio.CancelledError
         if ailments.away or (ailments.breaks and chance.random() < ailments.breaks):

@@ -24,7 +24,7 @@ from archiver.pipeline.parting import Parting
 from archiver.pipeline.settlement import Settlement
 from archiver.pipeline.share import FairShare
 from archiver.pipeline.timers import Timers
-from simulation.run import Played, play
+from simulation.run import FLEET_EVERY, Played, play
 
 __all__ = ["MUTANTS", "first_noticed", "mutant"]
 
@@ -99,6 +99,9 @@ MUTANTS: Mapping[str, _Patch] = {
 """Name → what is replaced by what."""
 
 
+_OF_FLEETS = frozenset({"no fence", "no deadline of its own"})
+
+
 @contextmanager
 def mutant(name: str) -> Iterator[None]:
     """The product is broken inside."""
@@ -109,9 +112,10 @@ def mutant(name: str) -> Iterator[None]:
 
 def first_noticed(name: str, most: int, *, first: int = 0, after: Callable[[Played], None] = lambda _: None) -> tuple[int, str]:
     """After how many seeds a mutant is noticed, and by which promise; 0 if it is not within ``most``."""
+    step = FLEET_EVERY if name in _OF_FLEETS else 1
     with mutant(name):
         for number in range(most):
-            played = play(first + number)
+            played = play(first + number * step)
             after(played)
             if played.broken:
                 return number + 1, played.broken

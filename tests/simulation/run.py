@@ -20,8 +20,10 @@ from simulation.story import BrokenPromiseError, Story
 from simulation.weather import Weather
 from simulation.world import World
 
-__all__ = ["Played", "play", "shape_of"]
+__all__ = ["FLEET_EVERY", "Played", "play", "shape_of"]
 
+FLEET_EVERY = 4
+"""Every so many seeds have a fleet."""
 _LOOK_SECONDS = 5.0
 _ASLEEP_SECONDS = 150.0  # longer than any backoff or open circuit (60 s each); what a cloud asked for comes on top
 _MOST_SECONDS = 7200.0
@@ -64,7 +66,7 @@ def shape_of(seed: int) -> Shape:
     """The world of a seed, as `play` makes it."""
     chance = random.Random(f"{seed} shape")
     return Shape(
-        workers=1 if seed % 3 else chance.randint(2, 5),
+        workers=1 if seed % FLEET_EVERY else chance.choice([2, 2, 3, 3, 5]),
         customers=chance.randint(20, 26),
         items=chance.randint(300, 380),
         airline=chance.choice([0.6, 0.8, 0.9]),

@@ -24,7 +24,7 @@ from simulation.cloud import Account, Caller
 from simulation.limits import Refusal
 from simulation.process import Process
 from simulation.source import Origin, SimulatedSource
-from simulation.world import World
+from simulation.world import TTL, World
 
 __all__ = ["Weather"]
 
@@ -79,7 +79,7 @@ class Weather:
         chance = self._chance
         strike = chance.choices(
             (self._account, self._provider, self._origin, self._database, self._clock, self._process, self._people),
-            (40, 4, 14, 8, 5, 9, 10),
+            (40, 4, 14, 8, 5, 9 if self._world.shape.workers == 1 else 22, 10),
         )[0]
         name, heal = await strike()
         self._world.story.tell("strikes", name)
@@ -225,13 +225,13 @@ class Weather:
             return "nobody runs", None
         process = chance.choice(running)
         strikes = chance.random()
-        if world.shape.workers > 1 and strikes < 0.3:
-            return self._freeze(process)
         if world.shape.workers > 1 and strikes < 0.4:
+            return self._freeze(process)
+        if world.shape.workers > 1 and strikes < 0.5:
             if len(world.running) < _MOST_WORKERS:
                 world.start()
             return "one more joins", None
-        if strikes < 0.6:
+        if strikes < 0.65:
             await self._end(process)
         else:
             await world.kill(process)
@@ -242,13 +242,22 @@ class Weather:
         return f"{process.name} is no more", heal
 
     def _freeze(self, process: Process) -> tuple[str, Heal]:
-        process.frozen, process.reliable = True, False
+        """Stops a process as SIGSTOP does, at once or in the worst moment; often for longer than others wait for it."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._chance.choice([2.0, TTL, 2 * TTL, 4 * TTL])
+        at = self._chance.choice(["", "settle", "settle", "save_pace", "beat"])
+        process.reliable = False
+        process.frozen, process.freezes_at = not at, at
 
-        async def heal() -> None:
+        def thaw() -> None:
+            process.freezes_at = ""
             if process.frozen:
                 process.thaw()
 
-        return f"{process.name} stands still", heal
+        async def heal() -> None:
+            loop.call_at(max(until, loop.time()), thaw)
+
+        return f"{process.name} stands still at {at or 'once'}", heal
 
     async def _end(self, process: Process) -> None:
         """Stops it as a person would; who waits too long kills it."""
