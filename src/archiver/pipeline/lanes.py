@@ -154,7 +154,7 @@ class Lanes:
             self._at(circuit.open_until, lane.id)
 
     def due_at(self, lane: Lane, ready_at: int) -> None:
-        """Something of the lane is due at that moment, in milliseconds since the epoch. The earliest is kept; the sweep finds others."""
+        """Something of the lane is due at that moment, in milliseconds since the epoch. The sweep finds what is more than is kept."""
         self._due(lane.id, ready_at)
 
     def _due(self, lane_id: LaneId, ready_at: int) -> None:

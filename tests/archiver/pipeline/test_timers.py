@@ -34,3 +34,20 @@ def test_an_earlier_one_counts_and_a_rung_one_may_come_again() -> None:
     timers.due(9.0, 7, 9000)
     assert timers.ring(9.0) == {7}
     assert timers.next is None
+
+
+def test_each_of_several_moments_of_a_lane_rings() -> None:
+    """Deliveries that wait for their turns at a source are due one after the other, not at the sweep after the first."""
+    timers = Timers()
+    for turn in range(1, 6):
+        timers.due(float(turn), 7, turn * 1000)
+    assert [timers.ring(float(now)) for now in range(1, 7)] == [{7}] * 5 + [set()]
+
+
+def test_a_lane_with_thousands_of_moments_keeps_a_hundred_and_the_earliest() -> None:
+    """The sweep finds the others; what is earlier than all of them is never missed."""
+    timers = Timers()
+    for turn in range(6000, 9000):
+        timers.due(float(turn), 8, turn * 1000)
+    timers.due(5.0, 8, 5000)
+    assert (len(timers), timers.next) == (101, 5.0)
