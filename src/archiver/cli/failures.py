@@ -15,6 +15,7 @@ from archiver.errors import ArchiverError
 __all__ = ["UsageError", "report", "report_usage"]
 
 _USAGE = 2
+_BUG = 70  # EX_SOFTWARE of sysexits.h: whoever supervises the process starts it again, and begins with what the database says
 
 
 class UsageError(ArchiverError):
@@ -44,7 +45,9 @@ def report(error: BaseException, *, as_json: bool) -> int:
             _line(f"  hint: {hint}")
     if as_json:
         _document(type(leaves[0]).__name__, *_words(leaves[0], debug=debug))
-    return leaves[0].exit_code if isinstance(leaves[0], ArchiverError) else 1
+    if isinstance(leaves[0], ArchiverError):
+        return leaves[0].exit_code
+    return 1 if isinstance(leaves[0], OSError) else _BUG
 
 
 def report_usage(error: CycloptsError, *, as_json: bool) -> int:

@@ -24,10 +24,17 @@ def test_an_error_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [(ConfigError("x"), 78), (DatabaseHeldError("x"), 75), (UsageError("x"), 2), (TransientError("x"), 1), (ValueError("x"), 1)],
+    [
+        (ConfigError("x"), 78),
+        (DatabaseHeldError("x"), 75),
+        (UsageError("x"), 2),
+        (TransientError("x"), 1),
+        (OSError("x"), 1),
+        (ValueError("x"), 70),
+    ],
 )
 def test_exit_codes(error: Exception, code: int) -> None:
-    """The exit code is the error's own; whatever is not ours is 1."""
+    """The exit code is the error's own; the machine's is 1, and a bug's 70."""
     assert report(error, as_json=False) == code
 
 
