@@ -15,6 +15,7 @@ from archiver.errors import (
     RejectedError,
     SourceChangedError,
     SourceGoneError,
+    SourceThrottledError,
     ThrottledError,
     ThrottleKind,
     TransientError,
@@ -41,6 +42,10 @@ SESSION = Session(id="s", offset=4, started_at=1)
         (TransientError("502"), Deferred(reason="TransientError", detail="502", session=SESSION)),
         (IntegrityError("hash"), Deferred(reason="IntegrityError", detail="hash")),
         (SourceGoneError("404"), Deferred(reason="SourceGoneError", detail="404")),
+        (
+            SourceThrottledError("its turn", retry_after=6.0),
+            Deferred(reason="SourceThrottledError", detail="its turn", charged=False, session=SESSION, retry_after=6.0),
+        ),
         (SourceChangedError("size"), Deferred(reason="SourceChangedError", detail="size")),
         (RejectedError("name"), Rejected(reason="RejectedError", detail="name")),
         (ConflictError("there"), Rejected(reason="ConflictError", detail="there")),

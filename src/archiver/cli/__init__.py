@@ -7,6 +7,7 @@ In: words on a command line. Out: text for people, or with ``--json`` one JSON d
 | 0 | done |
 | 1 | it did not work |
 | 2 | the command line cannot be understood |
+| 70 | a bug; what it was working on is not lost |
 | 75 | another process serves the database; try again later |
 | 78 | the settings, an option or a key cannot work |
 | 130, 143 | a second SIGINT or SIGTERM ended it at once |
@@ -42,7 +43,7 @@ COMMANDS = {
     "sources": ("archiver.cli.adapters:sources", "Show the places where items can come from."),
     "destinations": ("archiver.cli.adapters:destinations", "Show the storages that items can go to."),
     "settings": ("archiver.cli.settings:settings", "Show every setting, its value, and where the value came from."),
-    "sandbox": ("archiver.cli.sandbox:sandbox", "Serve a Dropbox on loopback that throttles, fails and keeps a ledger."),
+    "sandbox": ("archiver.cli.sandbox:sandbox", "Serve a Dropbox or a RingCentral on loopback, to try things with."),
     "version": ("archiver.cli.version:version", "Show the version of Archiver and of what it runs on."),
 }
 """Each command: the function behind it, which is imported when it is asked for, and what the list of commands says of it."""

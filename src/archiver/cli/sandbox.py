@@ -1,41 +1,67 @@
-"""``archiver sandbox``: a Dropbox on loopback to try things with."""
+"""``archiver sandbox``: a Dropbox or a RingCentral on loopback to try things with."""
 
 from __future__ import annotations
 
 import os
 import sys
 from pathlib import Path
+from typing import Literal
 
 from archiver.cli.options import Options
+from archiver.errors import ConfigError
 
 __all__ = ["sandbox"]
 
-_HELP = """\
+_HELP = {
+    "dropbox": """\
 The next line names the address, URL below. Add an account; the answer has its access token:
   curl -d '{"name": "me", "limits": {"calls_per_second": 5, "burst": 5}}' URL/sandbox/accounts
 Archive into it:
   ARCHIVER_DROPBOX_ACCESS_TOKEN=… archiver customers add me --from folder:PATH \\
       --to dropbox:/Archive --to-option api_url=URL --to-option content_url=URL
 See what it stored, and what it was asked: curl URL/sandbox/stats
-"""
+""",
+    "ringcentral": """\
+The next line names the address, URL below, and the credentials of a user of a made company. Archive what it has:
+  ARCHIVER_RINGCENTRAL_CLIENT_SECRET=… ARCHIVER_RINGCENTRAL_JWT=… archiver customers add me \\
+      --from ringcentral:CLIENT_ID --from-option base_url=URL --to folder:PATH
+  archiver run
+See what it has, and what it was asked: curl URL/sandbox/stats
+""",
+}
 
 
-def sandbox(*, port: int = 0, state: Path | None = None, options: Options | None = None) -> None:
-    """Serve a Dropbox on loopback that throttles, fails and keeps a ledger, until it is told to stop.
+def sandbox(
+    cloud: Literal["dropbox", "ringcentral"] = "dropbox",
+    *,
+    port: int = 0,
+    state: Path | None = None,
+    window: float = 60.0,
+    options: Options | None = None,
+) -> None:
+    """Serve a Dropbox or a RingCentral on loopback that throttles, fails and keeps a ledger, until it is told to stop.
 
     Its first line on standard output is one JSON object with its address.
 
     ```
-    archiver sandbox --port 8700 --state ./sandbox
+    archiver sandbox dropbox --port 8700 --state ./sandbox
+    archiver sandbox ringcentral --port 8701 --window 6
     ```
 
     Args:
+        cloud: Which: `dropbox` or `ringcentral`.
         port: Where to listen on 127.0.0.1; 0 takes a free port.
-        state: Keep everything in this directory, and go on with what is there.
+        state: Keep everything in this directory, and go on with what is there (dropbox).
+        window: Seconds of the limits' window and penalty; shorter ones save time (ringcentral).
     """
     if options is None or not options.json:
-        sys.stderr.write(_HELP)
+        sys.stderr.write(_HELP[cloud])
     command = [sys.executable, "-m", "archiver.sandbox", "--port", str(port)]
+    if cloud == "ringcentral":
+        if state is not None:
+            raise ConfigError("the sandbox ringcentral keeps nothing", hint="Leave --state out; the same company is made again.")
+        command[2] = "archiver.sandbox.ringcentral"
+        command += ["--window", str(window)]
     if state is not None:
         command += ["--state", str(state.expanduser().absolute())]
     sys.stdout.flush()

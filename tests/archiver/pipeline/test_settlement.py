@@ -191,6 +191,17 @@ async def test_what_is_not_charged_keeps_its_tries(bench: Bench) -> None:
 FAILED = Deferred(reason="TransientError", detail="502")
 
 
+async def test_what_waits_for_its_turn_at_the_source_is_no_failure(bench: Bench) -> None:
+    """It is due at its turn, to the second, with no try charged, nobody told, and no slot held meanwhile; however often that happens."""
+    waits = Deferred(reason="SourceThrottledError", detail="its turn", charged=False, retry_after=90.0)
+    began = int(CLOCK.wall() * 1000)
+    settled = await bench.settle(*((bench.delivery(number, attempt=2), waits) for number in range(20)))
+    assert {(one.state, one.attempt, one.reason) for one in settled} == {(DeliveryState.WAITING, 2, "SourceThrottledError")}
+    assert all(90_000 <= one.ready_at - began < 95_000 for one in settled)
+    assert not [event for event in bench.events if isinstance(event, DeliveryFailed)]
+    assert not bench.lane.in_flight
+
+
 async def test_when_all_fail_nobody_is_charged_and_the_lane_rests(bench: Bench) -> None:
     """Three of one call met the same 502: none is written, all are still waiting, and the provider is looked at as a whole."""
     deliveries = [bench.delivery(number) for number in range(3)]

@@ -219,7 +219,8 @@ def _direction(record: Record) -> str:
 
 def _canonical(record: Any) -> bytes:
     """A record as JSON whose bytes hang on nothing but what it says."""
-    return json.dumps(record, ensure_ascii=False, sort_keys=True, indent=1).encode(errors="replace") + b"\n"
+    text = json.dumps(record, ensure_ascii=False, sort_keys=True, indent=1)
+    return text.encode(errors="backslashreplace") + b"\n"  # halves of emojis become JSON's own escapes
 
 
 def _digest(record: Record) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
@@ -154,6 +155,13 @@ def test_only_what_is_wanted_and_there_is_found() -> None:
     later = msgspec.structs.replace(ALL, since=AT + 1)
     assert list(later.call(a_call())) == list(later.message(a_message(), "7")) == []
     assert list(ALL.message(a_message(availability="Purged"), "7")) == []
+
+
+def test_half_an_emoji_is_archived_as_it_was_said() -> None:
+    """The record keeps it in JSON's own spelling; the text shows a mark."""
+    text, record = ALL.message(a_message(subject="oh \ud83d", attachments=[]), "7")
+    assert unpack(text.locator).decode().splitlines()[-1] == "oh ?"
+    assert json.loads(unpack(record.locator))["subject"] == "oh \ud83d"
 
 
 JSON = st.recursive(

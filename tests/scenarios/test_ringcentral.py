@@ -1,0 +1,137 @@
+"""The whole line: RingCentral on loopback → ``archiver run`` → a Dropbox on loopback, judged by both ledgers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import AsyncIterator
+
+import pytest
+
+from archiver.sandbox.faults import Fault
+from archiver.sandbox.limits import Limits
+from archiver.sandbox.remote import SandboxProcess
+from archiver.sandbox.ringcentral import GroupLimit, RingCentral, fill
+from archiver.sandbox.ringcentral.company import archivable
+from archiver.sandbox.ringcentral.limits import LIMITS
+from support.machine import Machine
+
+WINDOW = 2.0
+"""Seconds instead of sixty; the numbers of calls are the published ones."""
+
+
+@pytest.fixture
+async def phones() -> AsyncIterator[RingCentral]:
+    """A company of nine people and queues with two weeks of history."""
+    limits = {group: GroupLimit(calls=limit.calls, window=WINDOW, penalty=WINDOW) for group, limit in LIMITS.items()}
+    async with RingCentral(limits=limits) as phones:
+        fill(phones.office, extensions=9, calls=40, messages=45)
+        yield phones
+
+
+async def connect(machine: Machine, phones: RingCentral, sandbox: SandboxProcess, **credentials: str) -> None:
+    """A customer from one cloud to the other."""
+    account = await sandbox.add_account("acme", Limits())
+    login = phones.login()
+    given = credentials or {"ARCHIVER_RINGCENTRAL_JWT": login.jwt}
+    await machine.archiver(
+        *("customers", "add", "acme", "--from", f"ringcentral:{login.client_id}", "--to", "dropbox:/Archive"),
+        *("--from-option", f"base_url={phones.url}", "--from-option", "poll_interval=1"),
+        *("--to-option", f"api_url={sandbox.url}", "--to-option", f"content_url={sandbox.url}"),
+        *("--to-option", f"app_key={account.app_key}"),
+        ARCHIVER_RINGCENTRAL_CLIENT_SECRET=login.client_secret,
+        ARCHIVER_DROPBOX_REFRESH_TOKEN=account.refresh_token,
+        ARCHIVER_DROPBOX_APP_SECRET=account.app_secret,
+        **given,
+    )
+
+
+def expected(phones: RingCentral) -> int:
+    """How many items there are: everything with bytes, a row per call, text and record per message that is written."""
+    texts = [message for message in phones.office.messages.values() if message.type in {"SMS", "Pager"}]
+    return len(list(archivable(phones.office))) + len(phones.office.calls) + 2 * len(texts)
+
+
+async def judge(phones: RingCentral, sandbox: SandboxProcess) -> None:
+    """Every record is in the Dropbox once, with its bytes; no limit of either side was pushed."""
+    ledger = await sandbox.ledger()
+    hashes = [file.sha256 for file in ledger.files]
+    wanted = {thing.sha256 for thing in archivable(phones.office)}
+    assert wanted - set(hashes) == set()
+    names = "\n".join(file.path for file in ledger.files)
+    for number in [*phones.office.calls, *map(str, phones.office.messages)]:
+        assert number in names
+    assert len(ledger.files) == expected(phones)
+    assert all(file.revisions == 1 for file in ledger.files)
+    assert {group: (record.refused, record.poked) for group, record in phones.groups().items() if record.refused} == {}
+
+
+@pytest.mark.scenario
+@pytest.mark.timeout(120)
+async def test_every_record_of_every_extension_is_archived(machine: Machine, sandbox: SandboxProcess, phones: RingCentral) -> None:
+    """Calls, recordings of each leg, voicemail, SMS, MMS and fax of all extensions under one user; then what comes late."""
+    await connect(machine, phones, sandbox)
+    process = await machine.start("run")
+    await machine.until_archived("acme", expected(phones), seconds=60)
+    await judge(phones, sandbox)
+    ann = next(iter(phones.office.extensions.values()))
+    phones.office.add_call(ann, [b"ID3 late sound"], late=1.5)
+    message = phones.office.add_message(ann, "VoiceMail")
+    phones.office.attach(message, "AudioRecording", "audio/mpeg", b"ID3 voicemail")
+    phones.office.attach(message, "AudioTranscription", "text/plain", b"call me", ready_at=phones.office.now() + 2)
+    await asyncio.sleep(2.1)
+    await machine.until_archived("acme", expected(phones), seconds=30)
+    await judge(phones, sandbox)
+    process.send_signal(signal.SIGTERM)
+    assert await process.wait() == 0
+
+
+@pytest.mark.scenario
+@pytest.mark.timeout(180)
+async def test_kills_lose_neither_records_nor_the_link(machine: Machine, sandbox: SandboxProcess, phones: RingCentral) -> None:
+    """Killed again and again, its refresh tokens used once each: everything is archived once, and nobody has to reconnect."""
+    await connect(machine, phones, sandbox, ARCHIVER_RINGCENTRAL_REFRESH_TOKEN=phones.login().refresh_token)
+    for more in (1, 5, 12, 25):
+        process, asked = await machine.start("run"), len(phones.ledger.requests)
+        async with asyncio.timeout(30):
+            while len(phones.ledger.requests) < asked + more:
+                await asyncio.sleep(0.01)
+        process.kill()
+        await process.communicate()
+    assert phones.grants.refreshes >= 4
+    process = await machine.start("run")
+    await machine.until_archived("acme", expected(phones), seconds=90)
+    await judge_but_limits(phones, sandbox)
+    process.send_signal(signal.SIGTERM)
+    assert await process.wait() == 0
+
+
+async def judge_but_limits(phones: RingCentral, sandbox: SandboxProcess) -> None:
+    """As `judge`; a process that was killed took its knowledge of the limits with it, so a refusal is allowed, a poke is not."""
+    ledger = await sandbox.ledger()
+    assert {thing.sha256 for thing in archivable(phones.office)} - {file.sha256 for file in ledger.files} == set()
+    assert len(ledger.files) == expected(phones)
+    assert all(file.revisions == 1 for file in ledger.files)
+    assert {group: record.poked for group, record in phones.groups().items() if record.poked} == {}
+
+
+@pytest.mark.scenario
+@pytest.mark.timeout(120)
+async def test_a_source_that_throttles_charges_nobody(machine: Machine, sandbox: SandboxProcess, phones: RingCentral) -> None:
+    """429s out of the blue, lost answers, expired tokens: deliveries wait for their turn with no try charged, and all arrive."""
+    await connect(machine, phones, sandbox)
+    phones.faults.add(
+        Fault(action="reply", route="recording/content", nth=3, times=2, status=429, headers={"Retry-After": "1"}),
+    )
+    phones.faults.add(Fault(action="lose_answer", route="message-sync", nth=4))
+    phones.faults.add(Fault(action="expire_token", route="message-content", nth=5))
+    process = await machine.start("run")
+    await machine.until_archived("acme", expected(phones), seconds=90)
+    status = await machine.status("acme")
+    assert (status["rejected"], status["gone"]) == (0, 0)
+    rows = json.loads(await machine.archiver("deliveries", "--limit", "1000", "--json"))
+    assert {row["attempt"] for row in rows} == {0}
+    assert len((await sandbox.ledger()).files) == expected(phones)
+    process.send_signal(signal.SIGTERM)
+    assert await process.wait() == 0
