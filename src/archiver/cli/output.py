@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -24,15 +25,30 @@ class Output:
 
     Args:
         options: With ``json``, texts for people go to standard error, so that standard output holds nothing but the result.
+        lossy: Texts for people that cannot be written, since a disk is full or the reader has gone, are left out: for a command whose
+            work is worth more than its words.
     """
 
-    def __init__(self, options: Options | None) -> None:
+    def __init__(self, options: Options | None, *, lossy: bool = False) -> None:
+        self._lossy = lossy
         self.json = options is not None and options.json
         self.console = console(sys.stderr if self.json else sys.stdout)
 
     def say(self, text: str = "", *, style: str | None = None) -> None:
         """A line for people. Nothing in it is markup: texts of providers and customers are shown as they are."""
-        self.console.print(text, style=style, soft_wrap=True)
+        try:
+            self.console.print(text, style=style, soft_wrap=True)
+        except OSError:
+            if not self._lossy:
+                raise
+
+    def end(self) -> None:
+        """Forgets what could not be written, so that the process does not fail of it when it ends."""
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except OSError:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: frozenset[str] = frozenset()) -> None:
         """A table for people; columns in ``right`` are numbers."""

@@ -51,7 +51,7 @@ async def run(  # noqa: PLR0913  each is a flag
         drain_seconds: How long uploads may still run after a stop was asked for.
         sweep_seconds: How often lanes are looked through for work that no hint told of.
     """
-    out = Output(options)
+    out = Output(options, lossy=True)
     settings = settings_of(
         options,
         uploads_in_flight=uploads_in_flight,
@@ -72,6 +72,7 @@ async def run(  # noqa: PLR0913  each is a flag
             _log.info("Stopped", drained=ended)
         progress = await archiver.progress()
     _tell_end(out, progress, ended=ended)
+    out.end()
     return 1 if until_empty and progress.unreadable else 0
 
 

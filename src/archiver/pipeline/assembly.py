@@ -131,6 +131,7 @@ class Assembly:
             Whether everything that had begun ended by itself.
         """
         self.lanes.stop_asking()
+        self.careful.pardon()
         ended = await self._pipeline.drain(deadline=deadline)
         try:
             async with asyncio.timeout(_FLUSH_SECONDS):

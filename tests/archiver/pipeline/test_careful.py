@@ -189,6 +189,24 @@ async def test_suspects_go_alone_and_nobody_waits_for_them(world: World) -> None
 
 
 @in_virtual_time
+async def test_what_runs_when_a_drain_begins_is_pardoned(world: World) -> None:
+    """Whoever asks a process to end, and then kills it, kills it for no item's sake: else a big file would be poison after three deploys."""
+    observer = Observer(world)
+    await world.add_customer("acme")
+    observer.watch("acme", slow)
+    world.put("acme", 1)
+    await a_process_dies(world)
+    async with world.running(world.assembly(), drain_seconds=10) as stop:
+        await world.clock.sleep(0.5)
+        assert list(journal(world).values()) == [True]
+        stop.set()
+        await world.clock.sleep(0.2)
+        assert not observer.puts[0].ended
+        assert not any(journal(world).values())
+    assert not journal(world)
+
+
+@in_virtual_time
 async def test_while_the_database_is_away_nothing_begins(world: World) -> None:
     """A start that is not written is not made; when it can be written again everything goes on."""
     await world.add_customer("acme")
