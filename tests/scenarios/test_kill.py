@@ -53,18 +53,3 @@ async def test_twenty_four_kills_at_random_moments_lose_nothing(machine: Machine
     assert sorted(record.sha256 for record in files) == sorted(hashes.values())
     assert all(record.revisions == 1 for record in files), "something was overwritten"
     assert not [record.path for record in files if "(1)" in record.path or "conflict" in record.path]
-
-
-@pytest.mark.scenario
-async def test_a_second_run_is_told_who_holds_the_database(machine: Machine, tmp_path: Path) -> None:
-    """Two on one database: the second exits 75 with a line that names the first's pid (row 37); status works beside it."""
-    write_files(tmp_path / "in", 1)
-    (tmp_path / "out").mkdir()
-    await machine.archiver("customers", "add", "me", "--from", f"folder:{tmp_path / 'in'}", "--to", f"folder:{tmp_path / 'out'}")
-    first = await machine.start("run")
-    await machine.until_archived("me", 1)
-    message = await machine.archiver("run", code=75)
-    assert str(first.pid) in message
-    assert "Traceback" not in message
-    first.send_signal(signal.SIGTERM)
-    assert await first.wait() == 0

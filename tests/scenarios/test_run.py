@@ -52,8 +52,8 @@ async def test_three_commands_archive_a_folder_and_go_on(machine: Machine, tmp_p
 
 
 @pytest.mark.scenario
-async def test_sigterm_drains_and_exits_zero(machine: Machine, sandbox: SandboxProcess, tmp_path: Path) -> None:
-    """What has begun ends and is settled, the rest waits; the storage and the database agree (row 35)."""
+async def test_row_35_sigterm_drains_and_exits_zero(machine: Machine, sandbox: SandboxProcess, tmp_path: Path) -> None:
+    """What has begun ends and is settled, the rest waits; the storage and the database agree."""
     write_files(tmp_path / "in", 2000)
     await add_dropbox_customer(machine, sandbox, "airline", tmp_path / "in", Limits(latency=0.05, commit_seconds=0.1))
     process = await machine.start("run")
@@ -71,7 +71,7 @@ async def test_sigterm_drains_and_exits_zero(machine: Machine, sandbox: SandboxP
 
 
 @pytest.mark.scenario
-async def test_a_second_signal_exits_at_once(machine: Machine, sandbox: SandboxProcess, tmp_path: Path) -> None:
+async def test_row_35_a_second_signal_exits_at_once(machine: Machine, sandbox: SandboxProcess, tmp_path: Path) -> None:
     """Somebody who cannot wait does not have to; nothing is lost either way."""
     write_files(tmp_path / "in", 200)
     await add_dropbox_customer(machine, sandbox, "airline", tmp_path / "in", Limits(latency=5.0))

@@ -190,7 +190,7 @@ async def test_suspects_go_alone_and_nobody_waits_for_them(world: World) -> None
 
 @in_virtual_time
 async def test_what_runs_when_a_drain_begins_is_pardoned(world: World) -> None:
-    """Whoever asks a process to end, and then kills it, kills it for no item's sake: else a big file would be poison after three deploys."""
+    """Whoever asks a process to end, and then kills it, kills it for no item's sake: else a big file were poison after three deploys."""
     observer = Observer(world)
     await world.add_customer("acme")
     observer.watch("acme", slow)

@@ -19,6 +19,7 @@ from archiver.sandbox.remote import SandboxProcess
 from support.machine import Machine, add_dropbox_customer, write_files
 
 MIB = 1024 * 1024
+FULL = Path("/dev/full")
 
 
 async def until_files(sandbox: SandboxProcess, name: str, count: int, seconds: float = 30.0) -> None:
@@ -71,7 +72,7 @@ async def test_row_24_a_log_that_cannot_be_written_stops_nothing(machine: Machin
     """Standard output and standard error are full: every file is archived all the same, and the process ends as it should."""
     hashes = write_files(tmp_path / "in", 200)
     await add_dropbox_customer(machine, sandbox, "acme", tmp_path / "in", Limits())
-    with Path("/dev/full").open("wb") as full:
+    with FULL.open("wb") as full:  # noqa: ASYNC230  a device that never waits
         process = await machine.start("run", "--until-empty", "--log-level", "debug", output=full)
         async with asyncio.timeout(30):
             assert await process.wait() == 0
@@ -150,7 +151,7 @@ CANARY = "Q0FOQVJZLWNhbmFyeS1DQU5BUlktY2FuYXJ5LTMyYg=="
 async def test_row_38_what_cannot_work_is_told_before_anything_is_touched(
     machine: Machine, sandbox: SandboxProcess, tmp_path: Path
 ) -> None:
-    """An unknown setting, one of a wrong type, a key that opens nothing: exit 78, the name is told, never the value, and nothing changes."""
+    """An unknown setting, one of a wrong type, a key that opens nothing: exit 78 with the name, never the value, and nothing changes."""
     write_files(tmp_path / "in", 5)
     await add_dropbox_customer(machine, sandbox, "acme", tmp_path / "in", Limits())
     database = machine.home / "home" / "archiver.db"
