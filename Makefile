@@ -40,6 +40,9 @@ SEEDS ?= 1000
 sim: $(READY) ## the real code in virtual time against every fault: SEEDS=n of them, or one with SEED=k
 	PYTHONPATH=tests $(BIN)/python -m simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(if $(JOBS),--jobs $(JOBS)) $(if $(JSON),--json $(JSON))
 
+soak: $(READY) ## what takes too long for each run: minutes
+	$(BIN)/python -m pytest tests -m soak
+
 check: $(READY) ## style, types, arrows between the rooms, exports
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check

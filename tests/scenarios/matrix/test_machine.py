@@ -40,31 +40,32 @@ async def check(machine: Machine, sandbox: SandboxProcess, name: str, hashes: di
 
 @pytest.mark.scenario
 async def test_row_24_a_full_disk_stops_the_asking_and_nothing_else(machine: Machine, sandbox: SandboxProcess, tmp_path: Path) -> None:
-    """No byte more can be written to the database: the process stays, settles nothing twice, and goes on by itself when there is room."""
+    """No byte more can be written to the database: uploads in flight end, their outcomes wait, nothing is asked; with room it goes on."""
     folder = tmp_path / "in"
-    hashes = write_files(folder, 200)
-    await add_dropbox_customer(machine, sandbox, "acme", folder, Limits(latency=0.05, commit_seconds=0.1))
+    hashes = write_files(folder, 1000)
+    await add_dropbox_customer(machine, sandbox, "acme", folder, Limits(latency=0.05, commit_seconds=0.3, calls_per_second=8.0, burst=8))
     process = await machine.start("run")
     assert process.stderr is not None
-    await until_files(sandbox, "acme", 200)
+    await until_files(sandbox, "acme", 1)
     # A limit on the size of files is felt as a full disk is: each write beyond it fails. Pipes have none.
     psutil.Process(process.pid).rlimit(psutil.RLIMIT_FSIZE, (4096, -1))
     hashes |= write_files(folder, 300, prefix="later")
     async with asyncio.timeout(20):
         while b"DatabaseAway" not in await process.stderr.readline():
             pass
-    await asyncio.sleep(1)
+    await asyncio.sleep(1.5)
     stored = (await sandbox.stats())["accounts"]["acme"]["files"]
     await asyncio.sleep(1)
     assert (await sandbox.stats())["accounts"]["acme"]["files"] == stored, "somebody went on asking"
     assert process.returncode is None
     psutil.Process(process.pid).rlimit(psutil.RLIMIT_FSIZE, (-1, -1))
-    await until_files(sandbox, "acme", 500)
-    await machine.until_archived("acme", 500)
+    await until_files(sandbox, "acme", 1300)
+    await machine.until_archived("acme", 1300)
     process.send_signal(signal.SIGTERM)
     await process.communicate()
     assert process.returncode == 0
     await check(machine, sandbox, "acme", hashes)
+    assert all(file.transfers == 1 for file in (await sandbox.ledger()).files), "an outcome was lost, and found again"
 
 
 @pytest.mark.scenario
