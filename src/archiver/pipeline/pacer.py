@@ -31,6 +31,7 @@ _BACKOFF_MOST = 60.0
 _RETRY_AFTER_MOST = 3600.0
 _MARGIN = 0.05  # seconds after a Retry-After, for clocks that run at different speeds
 _SMOOTHING = 0.1  # of a call's mean duration; the first calls count for more
+_AHEAD = 3.0  # times what commits carry
 _COMMIT_SMOOTHING = 0.5  # of a commit's: there are few of them, and each differs by what it takes along
 _LAG = 0.04  # seconds: a busy event loop may be so late
 _PATIENCE = 5.0  # seconds which a commit waits for others' commits
@@ -98,6 +99,9 @@ class Pacer:
         self._commits = 0
         self._commit_latency = 0.0
         self._commit_began = now
+        self._commits_beside = False  # some ran at the same time: the provider does not make one wait for another
+        self._moved = self._carried = 0  # transfers since the last commit began, and those that it carries
+        self._flow = 0.0  # transfers that commits carry, per second
         self._commits_serial = False
         self._commit_at = -math.inf
         self._commit_gap = 0.0
@@ -227,15 +231,24 @@ class Pacer:
         self._sent.append(now)
         self.in_flight += 1
         if kind is CallKind.COMMIT:
-            if not self._commits:
+            if self._commits:
+                self._commits_beside = True
+            else:
                 self._commit_began = now
+                self._carried, self._moved = self._moved, 0
             self._commits += 1
 
     def _useful(self, now: float) -> float:
-        """Calls per second that move as many bytes as can travel in the next commit while one runs; faster ones would only wait for it."""
-        running = now - self._commit_began if self._commits else 0.0
-        commit = max(self._commit_latency, running)  # one that runs for longer than the last ones tells already that it does
-        return MOST_IN_FLIGHT / commit if commit > 0 else math.inf
+        """Calls per second that fill the next commit while one runs, and more: where commits are scarce, faster ones only wait for it.
+
+        Commits that carry little seem to be slower than they are, so a multiple of what they carry is allowed, and each carries more.
+        """
+        if self._commits_beside:
+            return math.inf
+        flow = self._flow or math.inf
+        if self._commits and self._carried and now > self._commit_began:
+            flow = min(flow, self._carried / (now - self._commit_began))  # one that runs for long tells before it ends
+        return _AHEAD * flow
 
     def ended(self, now: float, kind: CallKind, latency: float) -> None:
         """A call went well."""
@@ -250,8 +263,12 @@ class Pacer:
             self._backoffs = 0
         self._answers += 1
         self._rate.latency += max(_SMOOTHING, 1 / (1 + self._answers)) * (latency - self._rate.latency)
+        if kind is CallKind.TRANSFER:
+            self._moved += 1
         if kind is CallKind.COMMIT:
             self._commit_latency += (_COMMIT_SMOOTHING if self._commit_latency else 1) * (latency - self._commit_latency)
+            if self._carried and latency > 0:
+                self._flow += (_COMMIT_SMOOTHING if self._flow else 1) * (self._carried / latency - self._flow)
             self._commit_backoffs = 0
             self._commit_gap *= 0.98
             self._commit_at = max(self._commit_at, now + self._commit_gap)

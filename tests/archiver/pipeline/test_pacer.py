@@ -215,20 +215,40 @@ def test_where_commits_take_long_more_is_gathered_for_each() -> None:
     assert slow.window > 3 * quick.window
 
 
-def test_a_rate_that_nobody_needs_is_not_tried() -> None:
-    """While a commit runs for long, calls are no faster than fills the next one, also if it is the first that takes so long."""
-    pacer, now = committing(0.2)
+def lock(seconds: float, pacer: Pacer, now: float) -> float:
+    """A cycle at a provider whose commits are one at a time: a call's bytes take so long to commit, and calls go on meanwhile."""
     pacer.started(now, COMMIT)
-    began = now
+    began, end = now, now + 0.1 + seconds * pacer._carried
+    for _ in range(30):
+        now = call(pacer, now, latency=0.01)
+        if now >= end:
+            break
+    pacer.ended(max(now, end), COMMIT, max(now, end) - began)
+    return max(now, end)
+
+
+def test_a_rate_that_nobody_needs_is_not_tried() -> None:
+    """Where commits are one at a time and slow, calls are a few times as fast as commits can carry, also before the first has ended."""
+    for seconds, carried in ((0.4, 2.5), (0.01, 100.0)):
+        pacer, now = Pacer(0.0), 0.0
+        now = call(pacer, now)
+        for _ in range(60):
+            now = lock(seconds, pacer, now)
+        assert pacer.snapshot().rate <= 3 * carried + 1
+        assert pacer.snapshot().rate > 1.2 * carried
+    pacer.started(now, COMMIT)
+    assert pacer._useful(now + 60) < pacer._useful(now + 0.001) / 10
+
+
+def test_commits_beside_each_other_do_not_bound_the_rate() -> None:
+    """They are not what is scarce, however long each takes."""
+    pacer = Pacer(0.0)
+    now = call(pacer, 0.0)
+    for _ in range(2):
+        pacer.started(now, COMMIT)
     for _ in range(200):
-        now = call(pacer, now + 0.1, latency=0.01)
-        if now - began > 1:
-            assert pacer.snapshot().rate <= max(2.0, MOST_IN_FLIGHT / (now - began - 0.2))
-    pacer.ended(now, COMMIT, now - began)
-    before = pacer.snapshot().rate
-    for _ in range(60):
-        now = call(pacer, call(pacer, now, latency=0.01), COMMIT, latency=0.02)
-    assert pacer.snapshot().rate > 3 * before, "when commits are quick again, it grows again"
+        now = call(pacer, now, latency=0.0)
+    assert pacer.snapshot().rate > 100
 
 
 @pytest.mark.parametrize(("burst", "early"), [(60, True), (1, False)])
