@@ -92,14 +92,18 @@ async def test_every_record_of_every_extension_is_archived(machine: Machine, san
 async def test_kills_lose_neither_records_nor_the_link(machine: Machine, sandbox: SandboxProcess, phones: RingCentral) -> None:
     """Killed again and again, its refresh tokens used once each: everything is archived once, and nobody has to reconnect."""
     await connect(machine, phones, sandbox, ARCHIVER_RINGCENTRAL_REFRESH_TOKEN=phones.login().refresh_token)
+    said = b""
     for more in (1, 5, 12, 25):
-        process, asked = await machine.start("run"), len(phones.ledger.requests)
+        process = await machine.start("run", ARCHIVER_LOG_LEVEL="debug", ARCHIVER_DEBUG="1")
+        asked = len(phones.ledger.requests)
         async with asyncio.timeout(30):
             while len(phones.ledger.requests) < asked + more:
                 await asyncio.sleep(0.01)
         process.kill()
-        await process.communicate()
+        said += b"".join(await process.communicate())
     assert phones.grants.refreshes >= 4
+    written = b"".join(path.read_bytes() for path in (machine.home / "home").rglob("*") if path.is_file())
+    assert [secret for secret in phones.grants.secrets() if secret.encode() in said + written] == []
     process = await machine.start("run")
     await machine.until_archived("acme", expected(phones), seconds=90)
     await judge_but_limits(phones, sandbox)

@@ -175,6 +175,10 @@ class Grants:
             token.first_used_at = now
         return token
 
+    def secrets(self) -> list[str]:
+        """Everything that was given out and may be seen by nobody: for those who look for leaks."""
+        return [self.client_secret, *self._jwts, *self._by_access, *self._by_refresh]
+
     def expire(self) -> None:
         """Every access token ends now; refresh tokens live."""
         for token in self._by_access.values():

@@ -157,10 +157,9 @@ class Api:
 
     async def _content_turn(self, route: str) -> tuple[Budget, Grant]:
         budget = await self._own_budget()
-        now = self._clock.time()
-        grant = budget.take(route, now, look=False)
+        grant = budget.take(route, self._clock.time(), look=False)
         if not isinstance(grant, Grant):
-            raise SourceThrottledError(f"RingCentral's limit on {route} is used up", retry_after=budget.turn(route, now))
+            raise SourceThrottledError(f"RingCentral's limit on {route} is used up", retry_after=grant)
         return budget, grant
 
     async def _own_budget(self) -> Budget:

@@ -10,6 +10,7 @@ Content that has no turn is told when to come again. While both want, looking ha
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Mapping
 
 import msgspec
@@ -19,6 +20,7 @@ __all__ = ["Budget", "Grant", "Told"]
 _MARGIN = 0.1  # seconds beyond the window: their clock is not ours
 _UNKNOWN_SECONDS = 0.25  # until the first answer tells the limit, one call at a time
 _PENALTY_SECONDS = 60.0  # where a refusal says nothing
+_EARLY = 0.005  # a turn is kept in whole milliseconds
 _HORIZON = 3600.0  # nobody is told to come later than that: limits are raised
 _LOOK_SHARE = 5  # looking has one call in so many while content waits
 
@@ -47,7 +49,7 @@ class Grant(msgspec.Struct, frozen=True):
 
 
 class _Group:
-    __slots__ = ("asked_until", "calls", "flying", "flying_looks", "held_until", "limit", "line", "window")
+    __slots__ = ("asked_until", "calls", "flying", "flying_looks", "held_until", "limit", "turns", "window")
 
     def __init__(self) -> None:
         self.limit = 0
@@ -56,7 +58,7 @@ class _Group:
         self.flying = 0
         self.flying_looks = 0
         self.held_until = 0.0
-        self.line = 0.0
+        self.turns: list[float] = []  # of the content that waits, the earliest first
         self.asked_until = 0.0
 
     def wait(self, now: float, *, look: bool) -> float:
@@ -75,13 +77,33 @@ class _Group:
             return 0.0
         return max(_MARGIN, min((end for end, _ in self.calls), default=now + _UNKNOWN_SECONDS) - now)
 
+    def came(self, now: float) -> bool:
+        """Somebody came: whether it was his turn. Turns that nobody took are forgotten after a window."""
+        while self.turns and self.turns[0] < now - self.window:
+            del self.turns[0]
+        due = bool(self.turns) and self.turns[0] <= now + _EARLY
+        if due:
+            del self.turns[0]
+        return due
+
+    def turn(self, now: float, wait: float) -> float:
+        """A turn for somebody who came now and may not go before ``wait`` is over: soon if it was his turn, else at the end of the line."""
+        apart = (self.window + _MARGIN) / self.limit if self.limit else _UNKNOWN_SECONDS
+        at = now + max(wait, _MARGIN)
+        if not self.came(now) and self.turns:
+            at = max(at, self.turns[-1] + apart)
+        if at - now >= _HORIZON:
+            return _HORIZON
+        bisect.insort(self.turns, at)
+        return at - now
+
     def _room(self, now: float, *, look: bool) -> int:
         room = self.limit - len(self.calls) - self.flying
         looks = sum(was_look for _, was_look in self.calls) + self.flying_looks
         share = max(1, self.limit // _LOOK_SHARE) if self.limit > 1 else 0
         if not look:
             return room - (max(0, share - looks) if now < self.asked_until else 0)
-        if self.line > now:  # content waits for its turn: what is its own is left to it
+        if self.turns:  # content waits for its turn: what is its own is left to it
             others = len(self.calls) + self.flying - looks
             room -= max(0, self.limit - share - others)
         return room
@@ -100,7 +122,7 @@ class Budget:
         self._all_held_until = 0.0
 
     def take(self, route: str, now: float, *, look: bool) -> Grant | float:
-        """Leave to make a call now, or the seconds after which to ask again.
+        """Leave to make a call now, or the seconds after which to ask again: for content its own turn, which nobody else was told.
 
         Args:
             route: What is asked.
@@ -111,7 +133,11 @@ class Budget:
         group = self._group(name)
         wait = max(self._all_held_until - now, group.wait(now, look=look))
         if wait > 0:
-            return wait
+            return wait if look else group.turn(now, wait)
+        if look:
+            group.asked_until = 0.0
+        else:
+            group.came(now)
         group.flying += 1
         group.flying_looks += look
         return Grant(name, look)
@@ -121,12 +147,9 @@ class Budget:
         return max(0.0, self._all_held_until - now, self._group(self._of.get(route, route)).wait(now, look=True))
 
     def turn(self, route: str, now: float) -> float:
-        """Seconds after which content that had no leave should come again: everybody in the line has a turn of his own."""
+        """Seconds after which content that was refused should come again: everybody in the line has a turn of his own."""
         group = self._group(self._of.get(route, route))
-        begin = max(group.line, now + max(self._all_held_until - now, group.wait(now, look=False)))
-        apart = group.window / group.limit if group.limit else _UNKNOWN_SECONDS
-        group.line = min(begin + apart, now + _HORIZON)
-        return max(_MARGIN, min(begin - now, _HORIZON))
+        return group.turn(now, max(self._all_held_until - now, group.wait(now, look=False)))
 
     def answered(self, grant: Grant, route: str, now: float, told: Told) -> None:
         """A call was answered; ``told`` is what the answer said."""
