@@ -72,7 +72,7 @@ class Calls:
             except ParameterError:  # more changed than an answer can tell, or the token is too old
                 await self._open(state, max(self._settings.since, stream.looked_at - _OVERLAP), now)
             else:
-                stream.looked_at = now
+                stream.looked_at, stream.trouble = now, ""
                 yield found
         if stream.open_at:
             async for found in self._slice(state, reader):
@@ -86,7 +86,7 @@ class Calls:
         stream = state.calls
         query = [("syncType", "FSync"), ("recordCount", "1"), _VIEW]
         answer: Synced = await self._api.ask("call-log-sync", _SYNC, Synced, query)
-        stream.token, stream.looked_at = answer.sync_info.sync_token, now
+        stream.token, stream.looked_at, stream.trouble = answer.sync_info.sync_token, now, ""
         stream.open_at = min(stream.open_at or begin, begin) or 1
         stream.open_end = now
         stream.step = stream.step or _DAY
@@ -112,7 +112,7 @@ class Calls:
         pages, address, more = 0, _PATH, query
         while address:
             answer: Listed = await self._api.ask("call-log", address, Listed, more)
-            pages, address, more = pages + 1, answer.next_page, []
+            pages, address, more, stream.trouble = pages + 1, answer.next_page, [], ""
             found = await self._read(answer.records, state, reader)
             if address:
                 stream.slice_end = _lowest(answer.records) or end
@@ -128,7 +128,7 @@ class Calls:
             stream.step = min(stream.step * 2, _LOG_DAYS * _DAY)
         stream.open_at, stream.slice_end = end, 0
         if end >= stream.open_end:
-            stream.open_at, stream.full_at, stream.trouble = 0, stream.open_end, ""
+            stream.open_at, stream.full_at = 0, stream.open_end
 
     async def _read(self, rows: Sequence[Record], state: State, reader: Reader) -> list[Discovery]:
         if not state.media_type and Kind.RECORDING in self._settings.kinds:

@@ -20,10 +20,11 @@ _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069
 
 def plain_number(text: str) -> str:
     """A number without its formatting, masked places as ``X``; any other text as it is, cleaned."""
-    bare = _FORMATTING.sub("", text)
-    if bare and _NUMBER.fullmatch(bare):
+    cleaned = clean_name(text)
+    bare = _FORMATTING.sub("", cleaned)
+    if _NUMBER.fullmatch(bare) and any(sign.isdecimal() for sign in bare):
         return bare.upper()
-    return clean_name(text)
+    return cleaned
 
 
 def is_masked(number: str) -> bool:

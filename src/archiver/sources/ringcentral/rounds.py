@@ -2,7 +2,7 @@
 
 The call log goes first whenever it is due and has its turn, then the store that was looked at longest ago; so neither four thousand
 stores nor a year of calls, which take hours, keep the others waiting. A pass is complete when every stream was looked at since the last
-one, none has an open pass, and none is in trouble. A store that cannot be read hides no other: the round ends with an error that tells of
+one, none has an open pass, and none is in trouble. A stream that cannot be read hides no other: the round ends with an error that tells of
 it, and is not complete.
 """
 
@@ -96,7 +96,7 @@ class Rounds:
         oldest, store = min(state.stores.items(), key=lambda entry: entry[1].looked_at, default=(None, Stream()))
         if oldest is not None and self._ready_at(store) > now:
             oldest = None
-        calls = self._settings.kinds & _CALL_KINDS and (state.calls.open_at or self._ready_at(state.calls) <= now)
+        calls = self._settings.kinds & _CALL_KINDS and (_goes_on(state.calls) or self._ready_at(state.calls) <= now)
         # While the call log has to wait for its turn, stores need not: another limit counts for them.
         if calls and (oldest is None or self._api.wait("call-log") <= self._api.wait("message-sync")):
             return _CALLS
@@ -108,7 +108,7 @@ class Rounds:
     def _is_over(self, state: State, began: Millis) -> bool:
         """Whether every stream was looked at since the round began."""
         calls = [state.calls] if self._settings.kinds & _CALL_KINDS else []
-        if any(stream.open_at for stream in calls):
+        if any(_goes_on(stream) for stream in calls):
             return False
         return all(stream.looked_at >= began for stream in (*calls, *state.stores.values()))
 
@@ -136,12 +136,12 @@ class Rounds:
 
     async def _look(self, due: str, state: State, reader: Reader) -> AsyncGenerator[Sequence[Discovery], None]:
         now = self._now()
+        found_by: AsyncIterator[Sequence[Discovery]]
         if due == _CALLS:
-            async for found in self._calls.look(state, reader, now):
-                yield found
-            return
-        stream = state.stores[due]
-        found_by: AsyncIterator[Sequence[Discovery]] = self._messages.look(due, stream, reader, now)
+            stream, found_by = state.calls, self._calls.look(state, reader, now)
+        else:
+            stream = state.stores[due]
+            found_by = self._messages.look(due, stream, reader, now)
         try:
             async for found in found_by:
                 yield found
@@ -184,10 +184,18 @@ class Rounds:
 
 
 def _complain(state: State) -> None:
-    troubled = [stream for stream in _streams(state) if stream.trouble]
+    told = [f"the call log cannot be read: {state.calls.trouble}"] if state.calls.trouble else []
+    troubled = [stream for stream in state.stores.values() if stream.trouble]
     if troubled:
+        told.append(f"{len(troubled)} of {len(state.stores)} extensions cannot be read: {troubled[0].trouble}")
+    if told:
         hint = "The user of the connection needs the permissions that docs/ringcentral.md names."
-        raise MisconfiguredError(f"{len(troubled)} of {len(state.stores)} extensions cannot be read: {troubled[0].trouble}", hint=hint)
+        raise MisconfiguredError("; ".join(told), hint=hint)
+
+
+def _goes_on(stream: Stream) -> bool:
+    """Whether a pass is open that can go on now; one in trouble waits for the next look."""
+    return stream.open_at > 0 and not stream.trouble
 
 
 def _streams(state: State) -> list[Stream]:

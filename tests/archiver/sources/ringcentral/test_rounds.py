@@ -9,6 +9,7 @@ import pytest
 
 from archiver.errors import MisconfiguredError
 from archiver.model import Kind
+from archiver.sandbox.faults import Fault
 from archiver.sandbox.ringcentral import GroupLimit, RingCentral, fill
 from archiver.sandbox.ringcentral.company import archivable
 from archiver.sources.port import Page
@@ -136,6 +137,30 @@ def test_an_extension_that_may_not_be_read_hides_no_other_and_is_no_health() -> 
         healed = await one_pass(bench.source(poll_interval=60), pages[-1].cursor)
         assert healed[-1].complete
         assert {discovery.owner for discovery in found_in(healed)} >= {"101"}
+
+    in_virtual_time(scenario)
+
+
+@pytest.mark.parametrize("nth", [1, 3])
+def test_a_call_log_that_may_not_be_read_hides_no_message(nth: int) -> None:
+    """From the beginning, or in the middle of a pass: messages are found, the error tells of the call log, and it heals by itself."""
+
+    async def scenario(bench: Bench) -> None:
+        office = bench.phones.office
+        ann = office.add_extension("101", "Ann")
+        call, message = office.add_call(ann), office.add_message(ann, "SMS", subject="hi")
+        bench.phones.faults.add(Fault(action="reply", route="call-log*", nth=nth, times=0, status=403, body="{}"))
+        pages: list[Page] = []
+        async with asyncio.timeout(HOUR):
+            with pytest.raises(MisconfiguredError, match="the call log cannot be read"):
+                await one_pass(bench.source(poll_interval=60), keep=pages)
+        assert {discovery.external_id for discovery in found_in(pages)} == {str(message.id)}
+        assert not State.read(pages[-1].cursor).calls.whole
+        bench.phones.faults.clear()
+        await asyncio.sleep(MINUTE)
+        healed = await one_pass(bench.source(poll_interval=60), pages[-1].cursor)
+        assert healed[-1].complete
+        assert call.id in {discovery.external_id for discovery in found_in(healed)}
 
     in_virtual_time(scenario)
 
