@@ -1,4 +1,4 @@
-"""SIGKILL at every named failpoint, at its first, second, … hit, until a run is clean (fault matrix rows 1 to 7).
+"""SIGKILL at every named failpoint, at its first, second, … hit, until a run is clean (fault matrix rows 1 to 7); and what is like it.
 
 One point or one hit alone: ``KILLS=F7 pytest tests/scenarios/test_failpoints.py``, ``KILLS=F7:3 pytest …``.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
+import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -15,12 +17,13 @@ from pathlib import Path
 import pytest
 
 from archiver.failpoints import POINTS
+from archiver.sandbox.limits import Limits
 from archiver.sandbox.remote import SandboxProcess
 from support.kills import Forge, KillWorld
 
 CUSTOMERS = 20
-HITS = 20
-AT_ONCE = 3
+HITS = 24
+AT_ONCE = 8
 LEAST_KILLS = 240
 ONCE = {"F0", "F1"}
 """Hit once per process: instead of a later hit, the next process dies there, too."""
@@ -110,3 +113,54 @@ async def test_rows_01_to_07_killed_at_any_hit_of_any_failpoint_nothing_is_lost_
     print(f"{kills} kills in {time.monotonic() - began:.0f} s")  # noqa: T201  as above
     assert all(world.kills for world in worlds.values()), "a point was never hit"
     assert kills >= LEAST_KILLS or "KILLS" in os.environ
+
+
+@pytest.fixture
+async def world(tmp_path: Path, sandbox: SandboxProcess) -> KillWorld:
+    """A few customers whose calls take a while."""
+    world = KillWorld(tmp_path / "world", "world", sandbox)
+    await world.add_customers(5, Limits(latency=0.01))
+    return world
+
+
+@pytest.mark.scenario
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("point", ["F9", "F10", "F11"])
+async def test_row_26_an_error_that_nobody_expects_ends_the_process_and_loses_nothing(
+    world: KillWorld, forges: asyncio.Queue[Forge], point: str
+) -> None:
+    """A bug outside of any adapter: the process says so and ends, and whoever starts it again begins with what is committed."""
+    forge = await forges.get()
+    for hit in (1, 2, 3):
+        world.rain(large=1)
+        ended = await world.run(forge, failpoints=f"{point}:{hit}=raise")
+        assert ended.code not in {0, -signal.SIGKILL}
+        assert "internal error: FailpointError" in ended.log
+        again = await world.run(forge)
+        assert again.code == 0, again.log
+        await world.check()
+
+
+@pytest.mark.scenario
+@pytest.mark.timeout(180)
+async def test_row_36_a_kill_while_it_drains_is_a_kill_like_any_other(world: KillWorld, forges: asyncio.Queue[Forge]) -> None:
+    """SIGTERM, and while what has begun ends, SIGKILL: nothing is lost, nothing is there twice."""
+    forge = await forges.get()
+    moments = random.Random(36)
+    drained = 0
+    for _ in range(8):
+        world.rain(large=2)
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(world.run(forge, until_empty=False))
+            before = world.archived()
+            while world.archived() == before:
+                await asyncio.sleep(0.005)
+            os.kill(forge.pid, signal.SIGTERM)
+            await asyncio.sleep(moments.uniform(0.0, 0.05))
+            if forge.pid:
+                os.kill(forge.pid, signal.SIGKILL)
+        drained += not running.result().by_kill
+        again = await world.run(forge)
+        assert again.code == 0, again.log
+        await world.check()
+    assert drained < 8, "no kill came before the drain was over"

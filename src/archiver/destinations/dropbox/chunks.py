@@ -71,18 +71,28 @@ class Transfer:
         Raises:
             ArchiverError: Of the source, or of a call; `session` tells where to go on.
         """
-        resumed = self.session is not None
+        if self.session is not None and await self._resume():
+            return
         try:
             await self._send()
         except (NotThereError, ClosedError):
             self.session = None
-            if not resumed:
-                raise
-            await self._send()
-        except OffsetError:
-            if not resumed:
-                raise
-            await self._send()
+            raise
+
+    async def _resume(self) -> bool:
+        """Goes on with a saved session; False if that cannot be, so that another one is needed."""
+        for may_stand_elsewhere in (True, False):
+            try:
+                await self._send()
+            except OffsetError:
+                if not may_stand_elsewhere:
+                    raise
+            except (NotThereError, ClosedError):
+                break
+            else:
+                return True
+        self.session = None
+        return False
 
     async def _send(self) -> None:
         if self._upload.stream is None:
@@ -115,7 +125,7 @@ class Transfer:
 
     def _compare(self, beginning: str, offset: int) -> None:
         """The session has the bytes that the source gave earlier; if it gives others now, it begins anew."""
-        if self._hasher.beginning(offset) != beginning:
+        if beginning not in {self._hasher.beginning(offset), self._hasher.blocks(offset)}:
             raise NotThereError("the source gives other bytes than those that were sent before")
 
     def _confirmed(self) -> int:
@@ -133,7 +143,7 @@ class Transfer:
             # An earlier append landed although its answer was lost: go on where Dropbox stands, if that is within this chunk.
             missing = end - error.correct_offset
             if not 0 <= missing <= end - self._confirmed():
-                self._reached(error.correct_offset)
+                self._reached(error.correct_offset, read_to_there=False)
                 raise
             await self._append_at(error.correct_offset, [b"".join(pieces)[len(b"".join(pieces)) - missing :]], close=last)
         except ClosedError:
@@ -162,10 +172,17 @@ class Transfer:
         await self._api.call(request, lambda _: None)
         failpoint("chunk.accepted")
 
-    def _reached(self, offset: int) -> None:
-        """Remembers what Dropbox confirmed, so that a kill costs at most a chunk."""
+    def _reached(self, offset: int, *, read_to_there: bool = True) -> None:
+        """Remembers what Dropbox confirmed, so that a kill costs at most a chunk.
+
+        Args:
+            offset: Where it stands.
+            read_to_there: It was sent up to here. Otherwise it is chance if no more was read, and the next try, which will have read
+                more when it comes here, could not compare the hash of exactly so much.
+        """
         if self.session is not None:
-            beginning = self._hasher.beginning(offset) if offset <= self.size else ""
+            of = self._hasher.beginning if read_to_there else self._hasher.blocks
+            beginning = of(offset) if offset <= self.size else ""
             self.session = Session(id=self.session.id, offset=offset, started_at=self.session.started_at, beginning=beginning)
             if offset and self._upload.save_session is not None:
                 self._upload.save_session(self.session)

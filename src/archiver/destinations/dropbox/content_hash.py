@@ -49,8 +49,10 @@ class ContentHasher:
 
     def beginning(self, size: int) -> str:
         """What tells the first ``size`` bytes of those taken from others: of all of them the hash, of fewer that of their whole blocks."""
-        if size == self._taken:
-            return self.hexdigest()
+        return self.hexdigest() if size == self._taken else self.blocks(size)
+
+    def blocks(self, size: int) -> str:
+        """The same of the whole blocks among the first ``size`` bytes, however many were taken."""
         return hashlib.sha256(b"".join(self._digests[: size // BLOCK_BYTES])).hexdigest()
 
     def _end_block(self) -> None:

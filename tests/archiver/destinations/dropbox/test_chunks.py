@@ -83,6 +83,19 @@ async def test_a_session_that_stands_chunks_ahead(box: Any) -> None:
     assert box.record.received_bytes <= len(DATA) + 2 * MIB
 
 
+@pytest.mark.parametrize("ahead", range(1, 7))
+async def test_a_session_that_stands_ahead_of_what_was_read(box: Any, cut_up: Callable[[int], None], ahead: int) -> None:
+    """Wherever Dropbox stands when a first chunk is refused, short of it, beyond it, or exactly where reading has come to: it goes on."""
+    cut_up(MIB)
+    destination = box.open()
+    box.refuse(429, "", "*/append_v2", nth=ahead + 1, headers={"Retry-After": "1"})
+    first = (await put(destination, [streamed(1, DATA)]))[1]
+    assert first.session.offset == ahead * MIB
+    saved = Session(id=first.session.id, offset=0, started_at=first.session.started_at)
+    receipt_of((await put(destination, [streamed(1, DATA, session=saved)]))[1], DATA)
+    assert box.calls("start") == 1
+
+
 async def test_a_session_that_stands_elsewhere_each_time(box: Any) -> None:
     """It is believed once; then the item waits, and goes on from there at the next try."""
     destination = box.open()
