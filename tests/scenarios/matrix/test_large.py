@@ -45,7 +45,8 @@ async def killed_large_file(machine: Machine, sandbox: SandboxProcess, folder: P
         peak = max(peak, psutil.Process(process.pid).memory_info().rss)
         stats = (await sandbox.stats())["accounts"]["acme"]
         if kills < KILLS and stats["received_bytes"] > size * (kills + 1) / (KILLS + 1):
-            assert stats["files"] == 200, "the small files waited for the large one"
+            # Half a second after the start nobody may have found them yet.
+            assert not kills or stats["files"] == 200, "the small files waited for the large one"
             process.send_signal(signal.SIGKILL)
             await process.communicate()
             kills += 1
