@@ -227,6 +227,8 @@ async def test_a_drained_worker_hands_over_its_pace(world: FleetWorld) -> None:
 async def test_paces_are_written_before_customers_are_given_back(world: FleetWorld) -> None:
     """Whoever comes next may take the customer in the same moment, and must not begin without them."""
     await customers(world, 4, 400)
+    for name, prepare in list(world.prepare.items()):
+        world.prepare[name] = lambda destination, prepare=prepare: (prepare(destination), destination.throttle_next(1.0))
     first, second = world.worker(), world.worker()
     said: list[str] = []
 
@@ -240,7 +242,8 @@ async def test_paces_are_written_before_customers_are_given_back(world: FleetWor
         first.database.before[call] = note(call)
     async with world.fleet(first) as group:
         await world.settled_in(first)
-        await world.until(lambda: len(first.assembly.lanes.awake) == 4)
+        await world.until(lambda: said.count("save_pace") == 4)  # each lane has learnt something, at its first 429
+        said.clear()
         group.create_task(second.run())
         await world.settled_in(first, second)
         for count, what in enumerate(said):
