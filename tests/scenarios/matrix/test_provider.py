@@ -44,6 +44,7 @@ async def test_row_16_one_item_that_fails_among_others_is_charged(world: Cloud) 
         for attempt in (1, 2, 3):
             await world.until(lambda attempt=attempt: len(world.seen(DeliveryFailed)) == attempt)
             tries.append(world.clock.time())
+        await world.clock.sleep(1)  # it is told before it is written
         row = (await world.rows("acme"))["bad"]
         assert (row.state, row.reason, row.attempt) == (DeliveryState.WAITING, "TransientError", 3)
         assert 2.5 <= tries[1] - tries[0] <= 6
