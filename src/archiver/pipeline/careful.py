@@ -16,7 +16,7 @@ A lane that is not careful pays an ``if`` for all this.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from archiver.database.port import Database, Start
 from archiver.model import Delivery, LaneId, Session
@@ -44,7 +44,7 @@ class Careful:
         self.on_turn: Callable[[Iterable[LaneId]], None] = lambda _: None
         self._everybody = False
         self._left: dict[int, dict[LaneId, int]] = {}  # by customer and lane: how many must still end
-        self._suspects: dict[int, set[int]] = {}  # by customer, those that were looked up
+        self._suspects: dict[int, dict[int, int]] = {}  # by customer, those that were looked up, and at how many deaths each ran
         self._alone: int | None = None  # the suspect whose turn it is
         self._awaiting: set[LaneId] = set()
         self._starts: dict[int, Start] = {}
@@ -91,20 +91,20 @@ class Careful:
 
     # -- suspects -------------------------------------------------------------------------------------------------------------------
 
-    def suspects(self, customer_id: int) -> Collection[int]:
-        """The customer's suspects, as far as they are known; nobody's are before `look_up`."""
-        return self._suspects.get(customer_id, ())
+    def suspects(self, customer_id: int) -> Mapping[int, int]:
+        """The customer's suspects, as far as they are known, and at how many deaths each ran; nobody's are before `look_up`."""
+        return self._suspects.get(customer_id, {})
 
     async def look_up(self, customer_id: int) -> None:
         """Learns the customer's suspects, at the first time."""
         if customer_id in self._suspects:
             return
         found = await self._patience(self._database.suspects, [customer_id])
-        self._suspects.setdefault(customer_id, set(found))
+        self._suspects.setdefault(customer_id, dict(found))
 
     def acquit(self, customer_id: int, delivery_id: int) -> None:
         """The delivery is suspect no more."""
-        self._suspects.get(customer_id, set()).discard(delivery_id)
+        self._suspects.get(customer_id, {}).pop(delivery_id, None)
 
     def takes_turn(self, delivery_id: int) -> bool:
         """Makes it this suspect's turn, unless it is another's."""
@@ -210,7 +210,7 @@ class CarefulLane:
         customer_id: Whose.
     """
 
-    __slots__ = ("_admitted", "_careful", "_customer_id", "_lane_id", "_offset", "_running", "_seen")
+    __slots__ = ("_admitted", "_careful", "_customer_id", "_fewest", "_lane_id", "_offset", "_running", "_seen")
 
     def __init__(self, careful: Careful, lane_id: LaneId, customer_id: int) -> None:
         self._careful = careful
@@ -220,14 +220,27 @@ class CarefulLane:
         self._seen: set[int] = set()  # suspects of this lane
         self._admitted: int | None = None  # the one suspect that was taken from what was read
         self._offset = 0  # where it stood when it began
+        self._fewest = 0  # deaths at which those ran that may be taken now
 
     # -- reading --------------------------------------------------------------------------------------------------------------------
 
+    def sees(self, found: Sequence[Delivery]) -> None:
+        """This was read. Of the suspects among it those with the fewest deaths go first.
+
+        So a death that has another cause, such as somebody who kills the process again and again, is not laid on one and the same.
+        """
+        suspects = self._careful.suspects(self._customer_id)
+        self._fewest = min((suspects[delivery.id] for delivery in found if delivery.id in suspects), default=0)
+
     def admits(self, delivery_id: int) -> bool:
         """Whether what was read may be taken: always, but of suspects one at a time, and only when it is nobody's turn."""
-        if delivery_id not in self._careful.suspects(self._customer_id):
+        deaths = self._careful.suspects(self._customer_id).get(delivery_id)
+        if deaths is None:
             return True
         self._seen.add(delivery_id)
+        if deaths > self._fewest:
+            self._careful.await_turn(self._lane_id)
+            return False
         if self._admitted is not None:
             self._careful.await_turn(self._lane_id)
             return False

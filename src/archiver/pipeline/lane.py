@@ -219,6 +219,8 @@ class Lane:
         known = self.in_flight.keys() | self._settled_meanwhile
         room = min(demand, self.asked)
         careful = self.careful
+        if careful is not None:
+            careful.sees(found)
         fresh: list[Delivery] = []
         last: Delivery | None = None
         self.dry = False

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import pairwise
+from types import SimpleNamespace
+from typing import cast
 
 import msgspec
 import pytest
@@ -13,6 +15,7 @@ from archiver.database.port import Start, Worker
 from archiver.destinations.memory import MemoryDestination
 from archiver.destinations.port import Upload
 from archiver.errors import ArchiverError, QuotaFullError
+from archiver.model import Delivery
 from archiver.outcome import Outcome
 from archiver.pipeline.careful import Careful
 from archiver.pipeline.events import LaneThrottled
@@ -332,6 +335,27 @@ def test_a_turn_is_one_suspects(careful: Careful) -> None:
     assert careful.takes_turn(6)
 
 
+def read(delivery_id: int) -> Delivery:
+    """A delivery as it is read; of it only the id counts here."""
+    return cast("Delivery", SimpleNamespace(id=delivery_id))
+
+
+def test_who_ran_at_fewer_deaths_goes_first(careful: Careful) -> None:
+    """Deaths with another cause fall on many; the one with the most goes only when nobody else of what was read is suspect."""
+    careful.expect([1])
+    lane = careful.lane(1, 1)
+    assert lane is not None
+    careful._suspects[1] = {5: 2, 6: 1, 7: 1}
+    found = [read(number) for number in (4, 5, 6, 7)]
+    lane.sees(found)
+    assert [delivery.id for delivery in found if lane.admits(delivery.id)] == [4, 6]
+    for acquitted in (6, 7):
+        careful.acquit(1, acquitted)
+        lane.gave_back(acquitted)
+    lane.sees(found)
+    assert [delivery.id for delivery in found if lane.admits(delivery.id)] == [4, 5, 6, 7]
+
+
 def test_a_dropped_lane_keeps_no_turn(careful: Careful) -> None:
     """Its customer is another worker's; whoever waited here goes on."""
     told: list[set[int]] = []
@@ -340,7 +364,8 @@ def test_a_dropped_lane_keeps_no_turn(careful: Careful) -> None:
     lane = careful.lane(1, 1)
     assert lane is not None
     lane.drop()
-    careful._suspects[1] = {5}
+    careful._suspects[1] = {5: 1}
+    lane.sees([read(5)])
     assert lane.admits(5)
     assert lane.admits(9)
     assert careful.takes_turn(5)
