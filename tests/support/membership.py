@@ -56,7 +56,11 @@ class Roll:
     @property
     def alive(self) -> list[str]:
         """Workers that are alive."""
-        return [worker for worker, until in self._until.items() if self._clock.time() < until]
+        return self.alive_at(self._clock.time())
+
+    def alive_at(self, now: float) -> list[str]:
+        """Workers that are alive at that moment; for threads, which have no clock."""
+        return [worker for worker, until in list(self._until.items()) if now < until]
 
     def rows(self, customers: Mapping[str, int]) -> list[WorkerRow]:
         """Those that have not left, for people."""
@@ -118,10 +122,11 @@ class SharedDatabase(SqliteDatabase):
         """Takes customers that no live worker owns."""
         if worker.id not in self._roll.alive:
             return []
-        return await self._writer.transact(self._take, worker.id, self._roll.alive, self._roll.now(), limit)
+        return await self._writer.transact(self._take, worker.id, self._roll.now(), limit)
 
-    def _take(self, raw: sqlite3.Connection, me: str, living: list[str], now: float, limit: int) -> list[Taken]:
-        alive = ", ".join(f"'{worker}'" for worker in living)
+    def _take(self, raw: sqlite3.Connection, me: str, now: float, limit: int) -> list[Taken]:
+        # Within the transaction: somebody may have entered, and taken some, while it waited for another to end.
+        alive = ", ".join(f"'{worker}'" for worker in self._roll.alive_at(now))
         free = f"SELECT id, epoch, owner FROM customers WHERE {_WANTS} AND owner NOT IN ({alive}) ORDER BY served_at, id LIMIT ?"  # noqa: S608  ids of our own
         taken = []
         for customer_id, epoch, owner in raw.execute(free, (limit,)).fetchall():
