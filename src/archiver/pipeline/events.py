@@ -10,7 +10,9 @@
 | `ProviderUnavailable` | a provider's circuit opened, or stayed open after a probe |
 | `Born` | the collector wrote new items |
 | `SourceFailed` | a source could not be read; it is tried again |
+| `CallEnded` | a call of a destination ended |
 | `BatchSettled` | a batch of outcomes was committed |
+| `DeliveryArchived` | an archived delivery was committed |
 | `DeliveryFailed` | a try failed: deferred, rejected or gone |
 | `DatabaseAway` | a write failed; outcomes wait, no new demand is sent |
 | `WorkerEntered` | the process serves now, as one of a fleet |
@@ -25,9 +27,11 @@ Events carry no content, no phone numbers and no paths: a listener may log or co
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 
 import msgspec
 
+from archiver.destinations.port import CallKind
 from archiver.errors import ThrottleKind
 from archiver.lifecycle import DeliveryState
 from archiver.model import ConnectionState, LaneId, Millis
@@ -35,11 +39,14 @@ from archiver.model import ConnectionState, LaneId, Millis
 __all__ = [
     "BatchSettled",
     "Born",
+    "CallEnded",
+    "CallResult",
     "CustomerLost",
     "CustomersDropped",
     "CustomersGivenBack",
     "CustomersTaken",
     "DatabaseAway",
+    "DeliveryArchived",
     "DeliveryFailed",
     "Event",
     "LaneIdle",
@@ -74,6 +81,7 @@ class LaneThrottled(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     lane: LaneId
     customer: str
+    provider: str
     until: Millis
     kind: ThrottleKind
 
@@ -83,6 +91,7 @@ class LaneParked(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     lane: LaneId
     customer: str
+    provider: str
     state: ConnectionState
     reason: str
 
@@ -119,6 +128,31 @@ class SourceFailed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     retry_in: float
 
 
+class CallResult(StrEnum):
+    """How a call of a destination ended, as far as its pace is concerned."""
+
+    ANSWERED = "answered"
+    """The provider did it."""
+    REFUSED = "refused"
+    """The provider answered that it will not."""
+    THROTTLED = "throttled"
+    """The provider refused it for its rate."""
+    FAILED = "failed"
+    """It failed in a way that is worth another try."""
+    UNAVAILABLE = "unavailable"
+    """The provider could not be reached."""
+
+
+class CallEnded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A call of a destination ended after ``seconds``."""
+
+    lane: LaneId
+    provider: str
+    kind: CallKind
+    result: CallResult
+    seconds: float
+
+
 class BatchSettled(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A batch of outcomes was committed, in ``seconds``."""
 
@@ -128,14 +162,35 @@ class BatchSettled(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     seconds: float
 
 
-class DeliveryFailed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """A try failed; ``state`` says what became of the delivery."""
+class DeliveryArchived(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
+    """The database knows that a delivery is archived.
+
+    ``seconds`` is how long this try took; ``dwell`` how long since it was ready, in seconds; ``in_flight`` how many of its lane are on
+    their way besides; ``recovered`` says that the storage had it already.
+    """
 
     delivery: int
     lane: LaneId
     customer: str
+    provider: str
+    attempt: int
+    size: int
+    seconds: float
+    dwell: float
+    in_flight: int
+    recovered: bool
+
+
+class DeliveryFailed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A try failed after ``seconds``; ``state`` says what became of the delivery."""
+
+    delivery: int
+    lane: LaneId
+    customer: str
+    provider: str
     state: DeliveryState
     attempt: int
+    seconds: float
     reason: str
     detail: str
 
@@ -192,7 +247,9 @@ Event = (
     | ProviderUnavailable
     | Born
     | SourceFailed
+    | CallEnded
     | BatchSettled
+    | DeliveryArchived
     | DeliveryFailed
     | DatabaseAway
     | WorkerEntered

@@ -12,6 +12,7 @@ from types import TracebackType
 
 from archiver.destinations.port import CallKind
 from archiver.errors import ArchiverError, Scope, ThrottledError, ThrottleKind
+from archiver.pipeline.events import CallResult
 from archiver.pipeline.pacer import Pacer, Pacing
 from genstage.clock import Clock
 
@@ -34,11 +35,12 @@ class Gate:
         pacer: What decides.
         clock: Time.
         on_throttled: Told until when (of the clock's time) and by which kind of 429 the lane was throttled just now.
+        on_ended: Told of each call's kind, how it ended, and after how many seconds.
         barred: Asked before every call whether it may not be made at all: the customer is not held any more. It is the last look
             before something leaves this process.
     """
 
-    __slots__ = ("_clock", "_commits", "_on_throttled", "_others", "_pacer", "_passed", "_timer", "_timer_at", "barred")
+    __slots__ = ("_clock", "_commits", "_on_ended", "_on_throttled", "_others", "_pacer", "_passed", "_timer", "_timer_at", "barred")
 
     def __init__(
         self,
@@ -46,12 +48,14 @@ class Gate:
         clock: Clock,
         *,
         on_throttled: Callable[[float, ThrottleKind], None] | None = None,
+        on_ended: Callable[[CallKind, CallResult, float], None] | None = None,
         barred: Callable[[], bool] | None = None,
     ) -> None:
         self.barred = _open if barred is None else barred
         self._pacer = pacer
         self._clock = clock
         self._on_throttled = on_throttled
+        self._on_ended = on_ended
         self._commits: deque[_Waiter] = deque()
         self._others: deque[_Waiter] = deque()
         self._passed = 0
@@ -141,6 +145,8 @@ class Gate:
             pacer.failed(kind)
         else:
             pacer.ended(now, kind, now - began)
+        if self._on_ended is not None and (error is None or isinstance(error, ArchiverError)):  # else it was cancelled, or is a bug
+            self._on_ended(kind, _result(error), now - began)
         if self._commits or self._others:
             self._serve()
 
@@ -207,6 +213,20 @@ class Gate:
 
 def _open() -> bool:
     return False
+
+
+def _result(error: ArchiverError | None) -> CallResult:
+    match error:
+        case None:
+            return CallResult.ANSWERED
+        case ThrottledError():
+            return CallResult.THROTTLED
+        case ArchiverError() if error.scope is Scope.PROVIDER:
+            return CallResult.UNAVAILABLE
+        case ArchiverError() if error.retryable:
+            return CallResult.FAILED
+        case _:
+            return CallResult.REFUSED
 
 
 def _answered(error: BaseException) -> bool:

@@ -59,6 +59,7 @@ class Lane:
         "_place",
         "_reading",
         "_settled_meanwhile",
+        "_times",
         "_unsettled",
         "archived",
         "careful",
@@ -102,6 +103,7 @@ class Lane:
         self.idle_since: float | None = None
         self.in_flight: dict[int, int] = {}
         self._unsettled: set[int] = set()
+        self._times: dict[int, float] = {}  # of what has begun: when; of what has ended: how long it took
         self._held_bytes = 0
         self._item_bytes = float(_FIRST_GUESS_BYTES)
         self._place: Place | None = None
@@ -257,6 +259,12 @@ class Lane:
 
     # -- ending ---------------------------------------------------------------------------------------------------------------------
 
+    def began(self, deliveries: Sequence[Delivery]) -> None:
+        """Their upload begins now."""
+        now = self._clock.time()
+        for delivery in deliveries:
+            self._times[delivery.id] = now
+
     def moved(self, delivery_id: int) -> None:
         """Its bytes are no longer held, though its upload goes on: their room returns."""
         if delivery_id in self.in_flight:
@@ -264,19 +272,24 @@ class Lane:
             self.in_flight[delivery_id] = 0
             self.on_room()
 
-    def ended(self, delivery_id: int) -> None:
-        """Its upload ended: room returns, but it stays in flight until the database has it."""
+    def ended(self, delivery_id: int) -> float:
+        """Its upload ended: room returns, but it stays in flight until the database has it. Returns how long it took, in seconds."""
         held = self.in_flight.get(delivery_id)
         if held is not None:
             self._held_bytes -= held
             self.in_flight[delivery_id] = 0
             self._unsettled.add(delivery_id)
+        now = self._clock.time()
+        seconds = self._times[delivery_id] = now - self._times.get(delivery_id, now)
+        return seconds
 
-    def settled(self, delivery_id: int) -> None:
-        """The database has what became of it."""
+    def settled(self, delivery_id: int) -> float:
+        """The database has what became of it. Returns how long its upload took, in seconds."""
         if self.careful is not None:
             self.careful.settled(delivery_id)
+        seconds = self._times.get(delivery_id, 0.0)
         self._out(delivery_id)
+        return seconds
 
     def gave_back(self, delivery_id: int) -> None:
         """It was not touched, and will be read again."""
@@ -290,6 +303,7 @@ class Lane:
         if self._reading:
             self._settled_meanwhile.add(delivery_id)
         self._unsettled.discard(delivery_id)
+        self._times.pop(delivery_id, None)
         self._held_bytes -= self.in_flight.pop(delivery_id, 0)
         if self.careful is not None and self.careful.is_over(ran_dry=self.dry and not self.in_flight):
             self.careful = None

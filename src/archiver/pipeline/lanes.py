@@ -15,7 +15,7 @@ import msgspec
 
 from archiver.database.port import LaneRecord
 from archiver.errors import ConfigError, DatabaseUnavailableError, ThrottleKind
-from archiver.model import ConnectionState, CustomerState, Delivery, LaneId
+from archiver.model import Connection, ConnectionState, CustomerState, Delivery, LaneId
 from archiver.pipeline.events import (
     CustomerLost,
     LaneIdle,
@@ -120,17 +120,17 @@ class Lanes:
             lane.circuit.worked()
             _retract(lane)
             self._parking.add(lane.id)
-            self._do(lambda: self._parked(lane.id, lane.customer.name, state, reason))
+            self._do(lambda: self._parked(lane.connection, lane.customer.name, state, reason))
 
     def refused(self, lane: Lane) -> None:
         """Something of the lane was not written. In a fleet that means: another worker owns its customer."""
         if not self._holding.everybody and not lane.dropped:
             self._lose(lane.customer.id, lane.customer.epoch)
 
-    async def _parked(self, lane_id: LaneId, customer: str, state: ConnectionState, reason: str) -> None:
-        if await self._patience(self._parts.database.set_connection_state, lane_id, state, reason):
-            self._parts.listener(LaneParked(lane=lane_id, customer=customer, state=state, reason=reason))
-        self._parking.discard(lane_id)
+    async def _parked(self, lane: Connection, customer: str, state: ConnectionState, reason: str) -> None:
+        if await self._patience(self._parts.database.set_connection_state, lane.id, state, reason):
+            self._parts.listener(LaneParked(lane=lane.id, customer=customer, provider=lane.adapter, state=state, reason=reason))
+        self._parking.discard(lane.id)
 
     def away(self, lane: Lane, reason: str, *, source: bool) -> None:
         """The lane's provider, or its source, cannot be reached: it rests, and if others see the same the provider's circuit opens."""
@@ -164,11 +164,11 @@ class Lanes:
             self._wake.set()
 
     def _throttled(self, lane_id: LaneId, until: float, kind: ThrottleKind) -> None:
-        lane = self.awake.get(lane_id)
-        if lane is None:
+        if (lane := self.awake.get(lane_id)) is None:
             return
         wall = int((self._clock.wall() + until - self._clock.time()) * 1000)
-        self._parts.listener(LaneThrottled(lane=lane_id, customer=lane.customer.name, until=wall, kind=kind))
+        name, provider = lane.customer.name, lane.connection.adapter
+        self._parts.listener(LaneThrottled(lane=lane_id, customer=name, provider=provider, until=wall, kind=kind))
         lane.circuit.worked()  # who refuses can be reached
         if lane.gate.throttled_until() > self._clock.time():
             _retract(lane)
@@ -286,7 +286,7 @@ class Lanes:
             try:
                 self._start(record)
             except ConfigError as error:  # its adapter is not installed, its key not held: nobody else's trouble
-                await self._parked(lane_id, record.customer.name, ConnectionState.MISCONFIGURED, error.message)
+                await self._parked(record.destination, record.customer.name, ConnectionState.MISCONFIGURED, error.message)
         self.schedule()
 
     def _start(self, record: LaneRecord) -> None:

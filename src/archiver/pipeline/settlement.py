@@ -17,7 +17,7 @@ from archiver.failpoints import failpoint
 from archiver.lifecycle import DeliveryState
 from archiver.model import ConnectionState, Delivery, Receipt, Session
 from archiver.outcome import Archived, Deferred, Gone, Outcome, Parked, Rejected, Throttled, Unavailable
-from archiver.pipeline.events import BatchSettled, DatabaseAway, DeliveryFailed, Listener
+from archiver.pipeline.events import BatchSettled, DatabaseAway, DeliveryArchived, DeliveryFailed, Listener, ignore_event
 from archiver.pipeline.lane import Lane
 from archiver.pipeline.patience import rest_seconds
 from genstage.clock import Clock
@@ -204,18 +204,20 @@ class Settlement:
         ready_at: int | None = None,
         session: Session | None = None,
     ) -> None:
+        seconds = self._settle(lane, delivery, state, ready_at=ready_at, attempt=attempt, reason=reason, detail=detail, session=session)
         self._listener(
             DeliveryFailed(
                 delivery=delivery.id,
                 lane=lane.id,
                 customer=lane.customer.name,
+                provider=lane.connection.adapter,
                 state=state,
                 attempt=attempt,
+                seconds=seconds,
                 reason=reason,
                 detail=detail,
             )
         )
-        self._settle(lane, delivery, state, ready_at=ready_at, attempt=attempt, reason=reason, detail=detail, session=session)
 
     def _settle(  # noqa: PLR0913  the parts of one record
         self,
@@ -229,8 +231,9 @@ class Settlement:
         reason: str = "",
         detail: str = "",
         session: Session | None = None,
-    ) -> None:
-        lane.ended(delivery.id)
+    ) -> float:
+        """Keeps what became of a delivery for the next write; returns how long this try took."""
+        seconds = lane.ended(delivery.id)
         self._sessions.pop(delivery.id, None)
         settled = Settled(
             delivery_id=delivery.id,
@@ -247,6 +250,7 @@ class Settlement:
         )
         self._waiting.append((lane, settled))
         self._touch()
+        return seconds
 
     def _touch(self) -> None:
         if not self._wake.is_set():
@@ -320,13 +324,15 @@ class Settlement:
         archived = 0
         doubtful: dict[Lane, None] = {}
         for lane, settled in batch:
-            lane.settled(settled.delivery_id)
+            took = lane.settled(settled.delivery_id)
             if settled.delivery_id in refused:
                 doubtful[lane] = None
                 continue
             if settled.receipt is not None:
                 archived += 1
                 self.archived_bytes += settled.size
+                if self._listener is not ignore_event:  # it is made for each item: not for nobody
+                    self._tell_archived(lane, settled, settled.receipt, took)
             elif settled.state is DeliveryState.WAITING and self._control is not None:
                 self._control.due_at(lane, settled.ready_at)
         self.archived += archived
@@ -337,3 +343,19 @@ class Settlement:
             for lane in doubtful:
                 self._control.refused(lane)
         failpoint("demand.returned")
+
+    def _tell_archived(self, lane: Lane, settled: Settled, receipt: Receipt, seconds: float) -> None:
+        self._listener(
+            DeliveryArchived(
+                delivery=settled.delivery_id,
+                lane=lane.id,
+                customer=lane.customer.name,
+                provider=lane.connection.adapter,
+                attempt=settled.attempt,
+                size=settled.size,
+                seconds=seconds,
+                dwell=max(0, receipt.archived_at - settled.ready_at) / 1000,
+                in_flight=len(lane.in_flight),
+                recovered=receipt.recovered,
+            )
+        )

@@ -55,6 +55,7 @@ class Uploader(Consumer[Delivery]):
             if closed is not None:  # it was throttled or parked while these waited: not a byte is read for nothing
                 self._report_rest(left, closed)
             elif events:
+                lane.began(events)
                 await self._put(events, left)
         except ArchiverError as error:
             if error.scope is Scope.PROCESS:

@@ -8,13 +8,13 @@ from collections.abc import Callable
 import msgspec
 
 from archiver.database.port import Database, LaneRecord
-from archiver.destinations.port import Destination, Pace
+from archiver.destinations.port import CallKind, Destination, Pace
 from archiver.errors import ThrottleKind
 from archiver.model import Connection, Delivery, LaneId
 from archiver.pipeline.careful import Careful
 from archiver.pipeline.circuit import Circuit
 from archiver.pipeline.contents import Contents
-from archiver.pipeline.events import Listener
+from archiver.pipeline.events import CallEnded, CallResult, Listener, ignore_event
 from archiver.pipeline.gate import Gate
 from archiver.pipeline.holding import Holding
 from archiver.pipeline.lane import Lane
@@ -97,6 +97,7 @@ class Waking:
             Pacer(now, learnt=connection.pace),
             parts.clock,
             on_throttled=lambda until, kind: self._tell(lane_id, until, kind),
+            on_ended=self._teller(connection),
             barred=lambda: not parts.holding.holds(record.customer),
         )
         # The Database knows it by the wall clock, which somebody may have set since; what was told to this process it knows better.
@@ -112,6 +113,17 @@ class Waking:
         assert self.fetcher is not None, "Lanes.fetch_from was not called"  # noqa: S101  a wiring mistake
         lane.subscription = uploader.subscribe(self.fetcher, key=lane_id, demand="manual", cancel="temporary")
         return lane
+
+    def _teller(self, lane: Connection) -> Callable[[CallKind, CallResult, float], None] | None:
+        """Tells the listener of every call; None if nobody listens, for there are many."""
+        listener = self._parts.listener
+        if listener is ignore_event:
+            return None
+
+        def tell(kind: CallKind, result: CallResult, seconds: float) -> None:
+            listener(CallEnded(lane=lane.id, provider=lane.adapter, kind=kind, result=result, seconds=seconds))
+
+        return tell
 
     def _tell(self, lane_id: LaneId, until: float, kind: ThrottleKind) -> None:
         now = self._parts.clock.time()

@@ -39,7 +39,15 @@ def test_failures_are_warnings_and_batches_are_not_told_at_info(lines: io.String
     listen = log.log_events()
     listen(BatchSettled(archived=1, others=0, refused=0, seconds=0.1))
     failed = DeliveryFailed(
-        delivery=1, lane=2, customer="acme", state=DeliveryState.WAITING, attempt=1, reason="TransientError", detail="502"
+        delivery=1,
+        lane=2,
+        customer="acme",
+        provider="dropbox",
+        state=DeliveryState.WAITING,
+        attempt=1,
+        seconds=0.5,
+        reason="TransientError",
+        detail="502",
     )
     listen(failed)
     (line,) = lines.getvalue().splitlines()

@@ -1,13 +1,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from itertools import pairwise
 
 import pytest
 
 from archiver.destinations.port import CallKind, Pace
-from archiver.errors import RejectedError, ThrottledError, ThrottleKind, TransientError
+from archiver.errors import (
+    ArchiverError,
+    ConflictError,
+    ReconnectNeededError,
+    RejectedError,
+    ThrottledError,
+    ThrottleKind,
+    TransientError,
+    UnavailableError,
+)
+from archiver.pipeline.events import CallResult
 from archiver.pipeline.gate import Gate
 from archiver.pipeline.pacer import Pacer
 from genstage.clock import SystemClock
@@ -218,6 +229,36 @@ def test_what_leaves_the_block_is_told_to_the_pacer() -> None:
                     raise error
             assert pacer._failures == failures
             assert pacer.in_flight == 0
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("error", "result"),
+    [
+        (None, CallResult.ANSWERED),
+        (ConflictError("in the way"), CallResult.REFUSED),
+        (ReconnectNeededError("revoked"), CallResult.REFUSED),
+        (ThrottledError("429", retry_after=1.0), CallResult.THROTTLED),
+        (TransientError("502"), CallResult.FAILED),
+        (UnavailableError("no route"), CallResult.UNAVAILABLE),
+    ],
+)
+def test_each_call_is_told_with_its_end(error: ArchiverError | None, result: CallResult) -> None:
+    """Its kind, how it ended, and how long it took; what is cancelled, or is a bug, is no call's end."""
+
+    async def main() -> None:
+        told: list[tuple[CallKind, CallResult, float]] = []
+        gate = Gate(Pacer(0.0), VirtualClock(), on_ended=lambda *ended: told.append(ended))
+        with contextlib.suppress(ArchiverError):
+            async with gate.call(LOOK):
+                await VirtualClock().sleep(2.0)
+                if error is not None:
+                    raise error
+        with contextlib.suppress(ThrottledError, KeyError):
+            async with gate.call(LOOK):
+                raise KeyError("a bug")
+        assert told == [(LOOK, result, pytest.approx(2.0))]
 
     run(main)
 

@@ -7,6 +7,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from archiver.database.port import LaneRecord, Settled
@@ -17,7 +18,7 @@ from archiver.lifecycle import DeliveryState
 from archiver.model import Connection, ConnectionState, Customer, Delivery, Item, Kind, Receipt, Role, Session
 from archiver.outcome import Archived, Deferred, Gone, Outcome, Parked, Rejected, Throttled, Unavailable
 from archiver.pipeline.circuit import Circuit
-from archiver.pipeline.events import BatchSettled, DatabaseAway, DeliveryFailed, Event
+from archiver.pipeline.events import BatchSettled, DatabaseAway, DeliveryArchived, DeliveryFailed, Event
 from archiver.pipeline.gate import Gate
 from archiver.pipeline.lane import Lane
 from archiver.pipeline.pacer import Pacer
@@ -143,6 +144,19 @@ async def test_what_was_not_written_does_not_count(bench: Bench) -> None:
     assert bench.settlement.archived == 1
     (event,) = [event for event in bench.events if isinstance(event, BatchSettled)]
     assert (event.archived, event.others, event.refused) == (1, 0, 1)
+
+
+async def test_each_archived_delivery_is_told_once_it_is_committed(bench: Bench) -> None:
+    """With how long it took and how long it had waited; one that was not written is told by nobody."""
+    bench.notes.refuses = frozenset({1})
+    first, second = bench.delivery(1), bench.delivery(2, attempt=1)
+    bench.lane.began([first, second])
+    receipt = msgspec.structs.replace(RECEIPT, archived_at=2005, recovered=True)
+    await bench.settle((first, Archived(receipt)), (second, Archived(receipt)))
+    (told,) = [event for event in bench.events if isinstance(event, DeliveryArchived)]
+    assert (told.delivery, told.lane, told.customer, told.provider, told.attempt) == (2, 2, "acme", "memory", 1)
+    assert (told.size, told.dwell, told.in_flight, told.recovered) == (10, 2.0, 0, True)
+    assert 0.0 < told.seconds < 1.0
 
 
 async def test_it_stays_in_flight_until_the_commit(bench: Bench) -> None:
