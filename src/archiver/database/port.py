@@ -26,6 +26,7 @@ from archiver.database.records import (
     Worker,
     WorkerRow,
 )
+from archiver.database.survey import Survey, Totals
 from archiver.lifecycle import DeliveryState
 from archiver.model import (
     Connection,
@@ -53,14 +54,16 @@ __all__ = [
     "Place",
     "Settled",
     "Start",
+    "Survey",
     "Taken",
+    "Totals",
     "Want",
     "Worker",
     "WorkerRow",
 ]
 
 
-class Database(Protocol):
+class Database(Survey, Protocol):
     """Everything that Archiver remembers. Methods may be called concurrently; each is one transaction.
 
     Raises:

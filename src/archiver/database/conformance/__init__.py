@@ -25,12 +25,15 @@ from archiver.database.conformance.customers import CustomersConformance
 from archiver.database.conformance.looking import LookingConformance
 from archiver.database.conformance.reading import ReadingConformance
 from archiver.database.conformance.settling import SettlingConformance
+from archiver.database.conformance.survey import SurveyConformance
 from archiver.database.port import Database
 
 __all__ = ["DatabaseConformance"]
 
 
-class DatabaseConformance(CustomersConformance, BirthConformance, ReadingConformance, SettlingConformance, LookingConformance):
+class DatabaseConformance(
+    CustomersConformance, BirthConformance, ReadingConformance, SettlingConformance, LookingConformance, SurveyConformance
+):
     """The promises of `archiver.database.port.Database` which do not depend on the engine.
 
     Subclasses override the fixture ``database``: open, empty, served by nobody.

@@ -23,18 +23,20 @@ _IS_FAILED = sa.text("deliveries.state IN ('rejected', 'gone')")
 _FAILED = (DeliveryState.REJECTED, DeliveryState.GONE)
 
 
-def read_counters(core: sa.Connection, oldest: Mapping[LaneId, Millis]) -> list[LaneCounters]:
-    """Every lane's numbers, by customer's name and lane.
+def read_counters(core: sa.Connection, oldest: Mapping[LaneId, Millis], *which: sa.ColumnElement[bool]) -> list[LaneCounters]:
+    """Every lane's numbers, or those of some, by customer's name and lane.
 
     Args:
         core: A connection.
         oldest: When the oldest waiting item of each lane was discovered; how that is found without a scan is the engine's matter.
+        *which: Only of these lanes.
     """
     query = (
         sa.select(lane_counters, customers.c.name, connections.c.adapter, connections.c.state, connections.c.reason)
         .add_columns(connections.c.throttled_until, customers.c.state.label("customer_state"))
         .join(connections, connections.c.id == lane_counters.c.lane)
         .join(customers, customers.c.id == connections.c.customer_id)
+        .where(*which)
         .order_by(customers.c.name, lane_counters.c.lane)
     )
     return [

@@ -7,7 +7,7 @@ import secrets as random
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
-from archiver.database.engine import customers, looking
+from archiver.database.engine import customers, looking, survey
 from archiver.database.port import (
     Birth,
     Births,
@@ -18,6 +18,7 @@ from archiver.database.port import (
     Settled,
     Start,
     Taken,
+    Totals,
     Want,
     Worker,
     WorkerRow,
@@ -27,7 +28,7 @@ from archiver.database.postgres.address import Address
 from archiver.database.postgres.births import BirthRows, add_births
 from archiver.database.postgres.handle import HANG_SECONDS, Handle
 from archiver.database.postgres.hints import Listener
-from archiver.database.postgres.looking import read_counters
+from archiver.database.postgres.looking import oldest_waiting, read_counters
 from archiver.database.postgres.opening import is_current, migrate_alone
 from archiver.database.postgres.reading import decode_deliveries, decode_ready_lanes, read_ready_lanes, read_waiting
 from archiver.lifecycle import DeliveryState
@@ -259,6 +260,22 @@ class PostgresDatabase:
     def _told(self, result: _T) -> _T:
         self._listener.tell()
         return result
+
+    async def totals(self, now: Millis) -> Totals:
+        """The sums over every lane."""
+        return await self._looker.core(survey.totals, now)
+
+    async def oldest_waiting(self) -> Mapping[LaneId, Millis]:
+        """When the oldest waiting item of each lane was discovered."""
+        return await self._looker.core(oldest_waiting)
+
+    async def counters_of(self, lanes: Sequence[LaneId]) -> Sequence[LaneCounters]:
+        """These lanes' numbers."""
+        return await self._looker.core(survey.counters_of, lanes)
+
+    async def needing(self, limit: int) -> Sequence[LaneId]:
+        """Lanes that are not active."""
+        return await self._looker.core(survey.needing, limit)
 
     def _now(self) -> Millis:
         return int(self._clock.wall() * 1000)

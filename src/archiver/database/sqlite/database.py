@@ -7,14 +7,14 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from archiver.database.engine import customers, looking
+from archiver.database.engine import customers, looking, survey
 from archiver.database.engine.migrating import migrate
-from archiver.database.port import Birth, Births, DeliveryRow, LaneCounters, LaneRecord, Owner, Settled, Start, Want, Worker
+from archiver.database.port import Birth, Births, DeliveryRow, LaneCounters, LaneRecord, Owner, Settled, Start, Totals, Want, Worker
 from archiver.database.sqlite import opening, owning, settling
 from archiver.database.sqlite.births import BirthRows, add_births
 from archiver.database.sqlite.handle import Handle
 from archiver.database.sqlite.lock import ServeLock
-from archiver.database.sqlite.looking import read_counters
+from archiver.database.sqlite.looking import oldest_waiting, read_counters
 from archiver.database.sqlite.reading import LANES_PER_STEP, decode_deliveries, decode_ready_lanes, read_ready_lanes, read_waiting
 from archiver.failpoints import failpoint
 from archiver.lifecycle import DeliveryState
@@ -203,6 +203,22 @@ class SqliteDatabase:
     async def retry(self, *, customer: str | None = None, reason: str | None = None, ids: Sequence[int] | None = None, now: Millis) -> int:
         """Rejected and gone deliveries become waiting again."""
         return await self._writer.core(looking.retry, customer, reason, ids, now)
+
+    async def totals(self, now: Millis) -> Totals:
+        """The sums over every lane."""
+        return await self._looker.core(survey.totals, now)
+
+    async def oldest_waiting(self) -> Mapping[LaneId, Millis]:
+        """When the oldest waiting item of each lane was discovered."""
+        return await self._looker.core(oldest_waiting)
+
+    async def counters_of(self, lanes: Sequence[LaneId]) -> Sequence[LaneCounters]:
+        """These lanes' numbers."""
+        return await self._looker.core(survey.counters_of, lanes)
+
+    async def needing(self, limit: int) -> Sequence[LaneId]:
+        """Lanes that are not active."""
+        return await self._looker.core(survey.needing, limit)
 
     def _now(self) -> Millis:
         return int(self._clock.wall() * 1000)

@@ -7,8 +7,9 @@ import sqlalchemy as sa
 from archiver.database.engine import looking
 from archiver.database.port import LaneCounters
 from archiver.database.sqlite.reading import HEADS
+from archiver.model import LaneId, Millis
 
-__all__ = ["OLDEST", "read_counters"]
+__all__ = ["OLDEST", "oldest_waiting", "read_counters"]
 
 # Deliveries that were never put off stand in ``deliveries_waiting`` by their birth: the first of each lane and priority is the oldest.
 # The others stand in ``deliveries_deferred`` by their item. So the oldest of a lane is one of a few heads; nothing is scanned.
@@ -38,4 +39,9 @@ SELECT oldest.lane, min(items.discovered_at) FROM oldest CROSS JOIN items ON ite
 
 def read_counters(core: sa.Connection) -> list[LaneCounters]:
     """Every lane's numbers, by customer's name and lane."""
-    return looking.read_counters(core, {row[0]: row[1] for row in core.exec_driver_sql(OLDEST)})
+    return looking.read_counters(core, oldest_waiting(core))
+
+
+def oldest_waiting(core: sa.Connection) -> dict[LaneId, Millis]:
+    """When the oldest waiting item of each lane was discovered."""
+    return {row[0]: row[1] for row in core.exec_driver_sql(OLDEST)}
