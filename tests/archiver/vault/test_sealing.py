@@ -150,3 +150,49 @@ def test_a_key_id_tells_nothing_but_differs() -> None:
     """Ids are short, stable, and differ from key to key."""
     assert key_id(b"a" * 32) == key_id(b"a" * 32) != key_id(b"b" * 32)
     assert len(key_id(b"a" * 32)) == 4
+
+
+def test_a_changed_key_file_is_read_again(tmp_path: Path) -> None:
+    """A service that runs goes on with old and new keys after another process has put a fresh one in front; it seals with that one."""
+    file = tmp_path / "archiver.key"
+    service = Vault(key_file=file)
+    old = service.seal(CANARY, **PLACE)
+    command = Vault(key_file=file)
+    fresh = command.add_key()
+    assert service.open(command.seal(CANARY, **PLACE), **PLACE) == CANARY
+    assert service.open(old, **PLACE) == CANARY
+    assert Vault.sealed_with(service.seal(CANARY, **PLACE)) == fresh
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_old_keys_are_taken_away(tmp_path: Path) -> None:
+    """Only the first one stays, and what the others sealed does not open any more."""
+    file = tmp_path / "archiver.key"
+    vault = Vault(key_file=file)
+    assert vault.drop_keys() == ()
+    old = vault.seal(CANARY, **PLACE)
+    fresh = vault.add_key()
+    assert vault.drop_keys() == (Vault.sealed_with(old),)
+    assert vault.ids() == Vault(key_file=file).ids() == (fresh,)
+    with pytest.raises(ConfigError, match="which is not held"):
+        Vault(key_file=file).open(old, **PLACE)
+
+
+def test_keys_of_the_environment_are_whoever_sets_them_to_change(tmp_path: Path) -> None:
+    """A process cannot change its own environment for the next one: refused, with what to do."""
+    vault = Vault(keys=new_key(), key_file=tmp_path / "none")
+    for change in (vault.add_key, vault.drop_keys):
+        with pytest.raises(ConfigError, match="ARCHIVER_KEY") as caught:
+            change()
+        assert "in front" in caught.value.hint
+
+
+def test_a_credential_of_systemd_cannot_be_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a copy of the file that the unit names; that one must be changed."""
+    file = tmp_path / "key"
+    file.touch(mode=0o600)
+    file.write_text(new_key())
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    with pytest.raises(ConfigError, match="given by systemd"):
+        Vault(key_file=file).add_key()
