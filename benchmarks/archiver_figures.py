@@ -14,7 +14,7 @@ from archiver.sandbox.audit import Expected, audit
 from archiver.sandbox.ledger import Second
 from benchmarks.archiver_world import AIRLINE, Claim, Plan, permitted
 
-__all__ = ["Evidence", "Figures", "figures", "mean"]
+__all__ = ["Evidence", "Figures", "figures", "spread"]
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,9 +139,17 @@ def figures(run: Evidence) -> Figures:
     )
 
 
-def mean(values: Sequence[float], window: int) -> list[float]:
-    """The mean of each value and those before it, ``window`` at most: a commit of a thousand files is no peak of a thousand."""
-    return [sum(values[max(0, at + 1 - window) : at + 1]) / min(window, at + 1) for at in range(len(values))]
+def spread(values: Sequence[float]) -> list[float]:
+    """The values, each shared out evenly over the time since the one before it.
+
+    A thousand files become visible at once, but they were uploaded since the last commit: this is the rate between the two, without a
+    peak or a hole. What comes after the last one is left out: nothing is known of it yet.
+    """
+    made: list[float] = []
+    for at, value in enumerate(values):
+        if value:
+            made += [value / (at + 1 - len(made))] * (at + 1 - len(made))
+    return made
 
 
 def _rate(seen: Sequence[float], since: float) -> float:

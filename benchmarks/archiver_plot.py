@@ -11,13 +11,12 @@ from html import escape
 
 import msgspec
 
-from benchmarks.archiver_figures import Figures, mean
+from benchmarks.archiver_figures import Figures, spread
 
 __all__ = ["draw"]
 
 _WIDTH, _HEIGHT = 900, 400
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 190, 72, 52
-_MEAN_SECONDS = 10
 _LABEL_PIXELS = 17
 _STYLE = """
   .back { fill: #ffffff } .text { fill: #24292f } .soft { fill: #57606a } .grid { stroke: #d0d7de } .limit { stroke: #57606a }
@@ -52,9 +51,9 @@ def draw(rows: Sequence[Figures]) -> dict[str, str]:
 
 
 def _uploads(rows: Sequence[Figures]) -> str:
-    lines = [mean(row.uploads, _MEAN_SECONDS) for row in rows]
+    lines = [spread(row.uploads) for row in rows]
     permitted = max(row.items_per_second / row.permitted_share for row in rows if row.permitted_share)
-    axes = _Axes(max(len(line) for line in lines), 1.15 * max(permitted, *(max(line) for line in lines)))
+    axes = _Axes(max(len(row.uploads) for row in rows), 1.15 * max(permitted, *(max(line) for line in lines)))
     y = axes.y(permitted)
     body = [
         f'<line class="limit" stroke-dasharray="5 5" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>',
@@ -64,7 +63,7 @@ def _uploads(rows: Sequence[Figures]) -> str:
         points = " ".join(f"{axes.x(second + 1):.1f},{axes.y(value):.1f}" for second, value in enumerate(line))
         body.append(f'<polyline class="line s{number}" points="{points}"/>')
     ends = [(row.name, f"{row.items_per_second:.0f} a second", axes.y(line[-1])) for row, line in zip(rows, lines, strict=True)]
-    title, below = "Uploads per second", f"recordings of the airline that became visible, mean of the last {_MEAN_SECONDS} seconds"
+    title, below = "Uploads per second", "recordings of the airline, from one commit to the next"
     return _picture(title, below, axes, [*body, *_labels(ends)])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from benchmarks.archiver_figures import Evidence, figures, mean
+from benchmarks.archiver_figures import Evidence, figures, spread
 from benchmarks.archiver_plot import draw
 from benchmarks.archiver_world import AIRLINE, LIMITS, Plan, arrivals, permitted
 
@@ -108,9 +108,9 @@ def test_arrivals_are_the_same_for_everybody() -> None:
     assert all(1 <= arrival.due < 54 for arrival in some)
 
 
-def test_a_mean_spreads_a_commit_over_what_it_took() -> None:
-    """Of a value and those before it."""
-    assert mean([10, 0, 0, 5], 2) == [10, 5, 0, 2.5]
+def test_a_commit_is_spread_over_what_it_took() -> None:
+    """A thousand files at once were uploaded since those before them; what is still on its way is not told."""
+    assert spread([0, 10, 0, 0, 6, 2, 0]) == [5, 5, 2, 2, 2, 2]
 
 
 def test_the_pictures_show_everybody() -> None:
