@@ -17,7 +17,7 @@ from archiver.engines import Engine
 from archiver.errors import ArchiverError, ConfigError, DatabaseUnavailableError
 from archiver.keeping import GivenSecrets, KeptSecrets, opened
 from archiver.lifecycle import DeliveryState
-from archiver.model import Connection, ConnectionState, Customer, CustomerState, Role
+from archiver.model import Connection, ConnectionState, Customer, CustomerState, Millis, Role
 from archiver.naming import DEFAULT_TEMPLATE, check_template
 from archiver.pipeline.assembly import Assembly, Parts
 from archiver.pipeline.collector import Collector
@@ -25,13 +25,14 @@ from archiver.pipeline.contents import Contents
 from archiver.pipeline.events import Listener, ignore_event
 from archiver.pipeline.share import Budget
 from archiver.settings import Settings
+from archiver.snapshot import Lookout, Moment, Snapshot, lane_progress
 from archiver.sources.port import Context as SourceContext
 from archiver.sources.port import Source
 from archiver.vault import Vault
 from archiver.views import ConnectionSpec, CustomerAdded, CustomerView, Imported, LaneProgress, Progress
 from genstage.clock import Clock, SystemClock
 
-__all__ = ["Archiver", "ConnectionSpec", "CustomerAdded", "CustomerView", "Imported", "LaneProgress", "Progress"]
+__all__ = ["Archiver", "ConnectionSpec", "CustomerAdded", "CustomerView", "Imported", "LaneProgress", "Moment", "Progress", "Snapshot"]
 
 
 _LOOK_SECONDS = 10.0  # at a source that a customer is added with
@@ -48,6 +49,7 @@ class Archiver:
         self._clock = clock
         self._vault = Vault(keys=settings.key.reveal(), key_file=settings.key_file)
         self._assembly: Assembly | None = None
+        self._lookout = Lookout(engine.database, clock)
         self._began = 0.0
 
     @classmethod
@@ -111,41 +113,21 @@ class Archiver:
                 open_destination=self._open_destination,
                 name_rules=_name_rules,
                 clock=self._clock,
-                listener=listener,
+                listener=self._lookout.listening(listener),
                 budget=Budget(settings.uploads_in_flight, settings.bytes_in_flight),
                 sweep_seconds=settings.sweep_seconds,
             )
         )
         self._began = self._clock.time()
         fleet = self._engine.fleet(listener)
+        beside = [*beside, self._lookout.watch(self._assembly)]
         return await fleet.run(self._assembly, stop, drain_seconds=settings.drain_seconds, until_empty=until_empty, beside=beside)
 
     async def progress(self) -> Progress:
         """What the running Archiver is at; also before and after `run`, then without what only a running one knows."""
         assembly = self._assembly
         awake = assembly.lanes.awake if assembly else {}
-        lanes = []
-        for row in await self._database.counters():
-            lane = awake.get(row.lane)
-            rest = lane.gate.throttled_until() - self._clock.time() if lane else 0.0
-            lanes.append(
-                LaneProgress(
-                    lane=row.lane,
-                    customer=row.customer,
-                    paused=row.paused,
-                    adapter=row.adapter,
-                    state=row.state,
-                    reason=row.reason,
-                    waiting=row.waiting,
-                    in_flight=len(lane.in_flight) if lane else 0,
-                    archived=row.archived,
-                    rejected=row.rejected,
-                    gone=row.gone,
-                    calls_per_second=lane.gate.snapshot().limit if lane else None,
-                    throttled_until=int((self._clock.wall() + rest) * 1000) if rest > 0 else 0,
-                    oldest_waiting_at=row.oldest_waiting_at,
-                )
-            )
+        lanes = [lane_progress(row, awake.get(row.lane), self._clock) for row in await self._database.counters()]
         return Progress(
             seconds=self._clock.time() - self._began if assembly else 0.0,
             archived=assembly.settlement.archived if assembly else 0,
@@ -154,6 +136,14 @@ class Archiver:
             lanes=lanes,
             unreadable={failed.customer: failed.reason for failed in assembly.collector.failing.values()} if assembly else {},
         )
+
+    async def snapshot(self, limit: int = 20) -> Snapshot:
+        """How everything is at this moment, whatever this process does; ``limit`` lanes at most, those that matter most."""
+        return await self._lookout.snapshot(self._assembly, limit)
+
+    def moments(self, after: Millis = 0) -> Sequence[Moment]:
+        """What was done in each second after ``after``, within the last hour, as far as this process knows."""
+        return self._lookout.moments(after)
 
     # -- customers ------------------------------------------------------------------------------------------------------------------
 

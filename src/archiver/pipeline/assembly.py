@@ -75,6 +75,7 @@ class Assembly:
         # No stage is restarted in place. An adapter's bug is already its item's failure; what comes out of a handler all the same is of
         # process scope, or has left our own counts wrong. The Database is right: whoever starts this process again begins with that.
         self._pipeline = Pipeline(clock=parts.clock, restarts=Restarts(0))
+        self.budget = parts.budget
         self.contents = Contents(parts.open_source)
         self.holding = Holding(parts.clock)
         self.settlement = Settlement(parts.database, parts.clock, parts.listener, jitter)
