@@ -1,4 +1,4 @@
-"""How an adapter describes itself: its options as data, declared once.
+"""How an adapter describes itself: its options as data, declared once; and where those of them are kept that are secret.
 
 Validation, command-line flags, the console's form and the docs page all come from this declaration.
 """
@@ -6,13 +6,13 @@ Validation, command-line flags, the console's form and the docs page all come fr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 
 from archiver.errors import ConfigError
 
-__all__ = ["Option", "OptionType", "check_options"]
+__all__ = ["Option", "OptionType", "Secrets", "check_options"]
 
 OptionType = Literal["text", "integer", "number", "boolean", "path", "url"]
 
@@ -37,6 +37,25 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
     optional: bool = False
     secret: bool = False
     main: bool = False
+
+
+class Secrets(Protocol):
+    """Where the secret options of one connection are kept, for providers that replace them as they are used."""
+
+    async def read(self) -> Mapping[str, str]:
+        """The secret options as they are kept now; another process may have replaced one."""
+        ...
+
+    async def replace(self, name: str, old: str, new: str) -> bool:
+        """Keeps another text in the place of the old one. Only when it has returned True may the new one be used.
+
+        Returns:
+            False if the old one was replaced already, by somebody who was faster; nothing was written then.
+
+        Raises:
+            DatabaseUnavailableError: It cannot be kept now.
+        """
+        ...
 
 
 def check_options(adapter: str, declared: tuple[Option, ...], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -189,7 +189,8 @@ class Archiver:
         return CustomerAdded(customer=customer, connections=connections, accounts=known)
 
     async def _ping(self, adapter: str, values: dict[str, Any]) -> Account:
-        destination = registry.destination(adapter).open(values, Context(pace=Unpaced(), clock=self._clock, http=self._http))
+        context = Context(pace=Unpaced(), clock=self._clock, http=self._http, secrets=GivenSecrets(values))
+        destination = registry.destination(adapter).open(values, context)
         try:
             return await destination.ping()
         finally:
@@ -289,7 +290,8 @@ class Archiver:
         return registry.source(connection.adapter).open(self._values(connection), context)
 
     def _open_destination(self, connection: Connection, pace: Pace) -> Destination:
-        context = Context(pace=pace, clock=self._clock, http=self._http)
+        secrets = KeptSecrets(self._database, self._vault, connection)
+        context = Context(pace=pace, clock=self._clock, http=self._http, secrets=secrets)
         return registry.destination(connection.adapter).open(self._values(connection), context)
 
     def _values(self, connection: Connection) -> dict[str, Any]:

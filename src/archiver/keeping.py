@@ -1,6 +1,6 @@
-"""Where the secrets of sources are kept while the provider replaces them as they are used: the vault and the database together.
+"""Where the secrets of connections are kept while the provider replaces them as they are used: the vault and the database together.
 
-In: a connection, or the values with which one is about to be added. Out: `archiver.sources.port.Secrets`. Next room: the source.
+In: a connection, or the values with which one is about to be added. Out: `archiver.adapter.Secrets`. Next room: the adapter.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ class KeptSecrets:
         return f"KeptSecrets(connection={self._connection.id})"
 
     async def read(self) -> Mapping[str, str]:
-        """The secrets as the database has them now; see `archiver.sources.port.Secrets.read`."""
+        """The secrets as the database has them now; see `archiver.adapter.Secrets.read`."""
         return opened(await self._current(), self._vault)
 
     async def replace(self, name: str, old: str, new: str) -> bool:
-        """Seals and keeps another text; see `archiver.sources.port.Secrets.replace`."""
+        """Seals and keeps another text; see `archiver.adapter.Secrets.replace`."""
         current = await self._current()
         sealed = current.secrets.get(name)
         if sealed is None or opened(current, self._vault)[name] != old:
@@ -77,11 +77,11 @@ class GivenSecrets:
         return "GivenSecrets(…)"
 
     async def read(self) -> Mapping[str, str]:
-        """What was given; see `archiver.sources.port.Secrets.read`."""
+        """What was given; see `archiver.adapter.Secrets.read`."""
         return self._values
 
     async def replace(self, name: str, old: str, new: str) -> bool:
-        """Puts the new text in the old one's place; see `archiver.sources.port.Secrets.replace`."""
+        """Puts the new text in the old one's place; see `archiver.adapter.Secrets.replace`."""
         if self._values.get(name) != old:
             return False
         self._values[name] = new

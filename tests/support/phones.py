@@ -8,10 +8,10 @@ from typing import Any
 
 import aiohttp
 
-from archiver.adapter import check_options
+from archiver.adapter import Secrets, check_options
 from archiver.model import Discovery, Kind
 from archiver.sandbox.ringcentral import RingCentral
-from archiver.sources.port import Context, Page, Secrets, Source
+from archiver.sources.port import Context, Page, Source
 from archiver.sources.ringcentral import RingCentralAdapter
 from genstage.clock import Clock, SystemClock
 from genstage.testing import VirtualClock, run

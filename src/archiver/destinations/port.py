@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import aiohttp
 import msgspec
 
-from archiver.adapter import Option
+from archiver.adapter import Option, Secrets
 from archiver.model import Delivery, Session
 from archiver.outcome import Outcome
 from genstage.clock import Clock
@@ -136,11 +136,13 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
         pace: The lane's leave to make calls.
         clock: Time.
         http: The process's one HTTP session; None only for adapters that make no requests.
+        secrets: Where secrets that the provider replaces are kept; None keeps them in memory only.
     """
 
     pace: Pace
     clock: Clock
     http: aiohttp.ClientSession | None = None
+    secrets: Secrets | None = None
 
 
 class Destination(Protocol):

@@ -5,37 +5,18 @@ In: a connection's options. Out: `Discovery` values for the collector, bytes for
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any, Final, Protocol
 
 import aiohttp
 import msgspec
 
-from archiver.adapter import Option
+from archiver.adapter import Option, Secrets
 from archiver.errors import ArchiverError
 from archiver.model import Discovery, Item
 from genstage.clock import Clock, SystemClock
 
-__all__ = ["ALONE", "Context", "Page", "Secrets", "Source", "SourceAdapter"]
-
-
-class Secrets(Protocol):
-    """Where the secret options of one connection are kept, for providers that replace them as they are used."""
-
-    async def read(self) -> Mapping[str, str]:
-        """The secret options as they are kept now; another process may have replaced one."""
-        ...
-
-    async def replace(self, name: str, old: str, new: str) -> bool:
-        """Keeps another text in the place of the old one. Only when it has returned True may the new one be used.
-
-        Returns:
-            False if the old one was replaced already, by somebody who was faster; nothing was written then.
-
-        Raises:
-            DatabaseUnavailableError: It cannot be kept now.
-        """
-        ...
+__all__ = ["ALONE", "Context", "Page", "Source", "SourceAdapter"]
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):

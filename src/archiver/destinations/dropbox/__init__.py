@@ -16,10 +16,7 @@ put_many ──> appends ──────────> commits ─────
 | `commits` | files made visible: grouped without lingering, one call at a time |
 | `plain` | the name of last resort |
 | `sessions` | upload sessions that were asked for in advance, and closed ones that wait for their commit |
-| `api` | one HTTP call: token, turn, time limits |
-| `body` | bytes on their way, without a copy |
-| `progress` | how long a call may take: as long as bytes move |
-| `tokens` | the access token, refreshed once however many wait for it |
+| `api` | one HTTP call: token, turn, time limits; in what Dropbox's OAuth differs |
 | `errors` | Dropbox's language, translated: the only place that reads its words |
 | `wire` | the shapes of arguments and answers |
 | `content_hash` | Dropbox's hash of a file |

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Any
-from urllib.parse import urlsplit
 
 from archiver.adapter import Option
 from archiver.destinations.dropbox.api import Hosts
 from archiver.destinations.dropbox.destination import FEATURES, DropboxDestination
-from archiver.destinations.dropbox.tokens import Credentials, KeptTokens
 from archiver.destinations.dropbox.wire import header_json
 from archiver.destinations.port import Context
 from archiver.errors import ConfigError
+from archiver.http.addresses import option_url, option_word
+from archiver.oauth import Credentials, KeptTokens
 
 __all__ = ["ADAPTER", "DropboxAdapter"]
 
@@ -45,50 +44,25 @@ class DropboxAdapter:
 
     def open(self, options: dict[str, Any], context: Context) -> DropboxDestination:
         """Makes the destination; talks to nobody yet."""
-        credentials = Credentials(**{name: _word(options, name) for name in Credentials.__struct_fields__})
+        words = {name: option_word(self.name, options, name) for name in ("app_key", "app_secret", "refresh_token", "access_token")}
+        credentials = Credentials(client_id=words.pop("app_key"), client_secret=words.pop("app_secret"), **words)
         if not credentials.refresh_token and not credentials.access_token:
             raise ConfigError(
                 "dropbox needs the option 'refresh_token' or 'access_token'",
                 hint="Set ARCHIVER_DROPBOX_REFRESH_TOKEN; docs/dropbox.md tells how to get one.",
             )
-        if credentials.refresh_token and not credentials.app_key:
+        if credentials.refresh_token and not credentials.client_id:
             raise ConfigError("dropbox needs the option 'app_key' with a refresh token", hint="It stands in the app's settings at Dropbox.")
-        api_url = options["api_url"].rstrip("/")
-        content_url = options.get("content_url", _CONTENT if api_url == _API else api_url).rstrip("/")
-        for name, url in (("api_url", api_url), ("content_url", content_url)):
-            _check_url(name, url)
+        api_url = option_url(self.name, "api_url", options["api_url"])
+        content_url = option_url(self.name, "content_url", options.get("content_url", _CONTENT if api_url == _API else api_url))
         headers: dict[str, str] = {}
-        if select_user := _word(options, "select_user"):
+        if select_user := option_word(self.name, options, "select_user"):
             headers["Dropbox-API-Select-User"] = select_user
-        if path_root := _word(options, "path_root"):
+        if path_root := option_word(self.name, options, "path_root"):
             headers["Dropbox-API-Path-Root"] = header_json({".tag": "namespace_id", "namespace_id": path_root})
         root = options["root"].strip("/")
         hosts = Hosts(api_url=api_url, content_url=content_url, headers=headers)
         return DropboxDestination(context, credentials, hosts, f"/{root}" if root else "", kept=self._kept)
-
-
-def _word(options: dict[str, Any], name: str) -> str:
-    """An option that travels in a header or a form: without the blanks that pasting adds; empty if it was not given."""
-    value: str = options.get(name, "").strip()
-    if not value.isascii() or not value.isprintable() or " " in value:
-        raise ConfigError(f"dropbox: the option {name!r} has signs that it cannot have", hint="Was it copied whole, and nothing else?")
-    return value
-
-
-def _check_url(name: str, url: str) -> None:
-    """Tokens and recordings go over TLS, or stay on this machine."""
-    parts = urlsplit(url)
-    if parts.scheme == "https" and parts.hostname:
-        return
-    if parts.scheme != "http" or not parts.hostname or not _loopback(parts.hostname):
-        raise ConfigError(f"dropbox: the option {name!r} must begin with https://", hint="Plain http is for this machine itself only.")
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 ADAPTER = DropboxAdapter()

@@ -8,21 +8,32 @@ from typing import TypeVar
 import aiohttp
 import msgspec
 
-from archiver.destinations.dropbox.body import Body
-from archiver.destinations.dropbox.errors import Reply, expired, network_error, pace_error, reply_error, token_error
-from archiver.destinations.dropbox.progress import Progress
-from archiver.destinations.dropbox.tokens import Credentials, KeptTokens, Tokens
-from archiver.destinations.dropbox.wire import TokenResult, decode
+from archiver.destinations.dropbox.errors import Reply, expired, pace_error, reply_error
 from archiver.destinations.port import CallKind, Context
 from archiver.errors import ConfigError, ReconnectNeededError
+from archiver.http.body import Body
+from archiver.http.progress import Progress
+from archiver.http.replies import NETWORK_ERRORS, beginning, network_error
+from archiver.oauth import Answer, Credentials, Endpoint, KeptTokens, Provider, Tokens
 
-__all__ = ["Api", "Hosts", "Request"]
+__all__ = ["PROVIDER", "Api", "Hosts", "Request"]
 
 _T = TypeVar("_T")
 
-_ERROR_BYTES = 64 * 1024  # of an error's body that are read: it may be an endless HTML page
 _LIMITS = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=30.0, sock_read=None)  # see `Progress`
-_TOKEN = msgspec.json.Decoder(TokenResult)
+
+PROVIDER = Provider(
+    title="Dropbox",
+    authorize_url="https://www.dropbox.com/oauth2/authorize",
+    token_url="https://api.dropboxapi.com/oauth2/token",  # noqa: S106  an address
+    revoke_url="https://api.dropboxapi.com/2/auth/token/revoke",
+    scopes=("account_info.read", "files.content.write", "files.content.read", "files.metadata.read"),
+    parameters={"token_access_type": "offline"},
+    client_options="app_key and app_secret",
+    account="this Dropbox",
+    life=14_400.0,
+)
+"""Refresh tokens neither expire nor rotate, but can be revoked."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +87,10 @@ class Api:
         self._api = hosts.api_url
         self._content = hosts.content_url
         self._headers = dict(hosts.headers)
-        self._tokens = Tokens(credentials, context.clock, self._new_token, kept)
+        provider = msgspec.structs.replace(PROVIDER, token_url=f"{hosts.api_url}/oauth2/token")
+        known = {"client_id": credentials.client_id, "client_secret": credentials.client_secret}
+        self._endpoint = Endpoint(context.http, context.clock, provider, **known)
+        self._tokens = Tokens(provider, credentials, context.clock, self._new_token, secrets=context.secrets, kept=kept)
 
     async def call(self, request: Request, receive: Callable[[bytes], _T]) -> _T:
         """Makes a call when it is its turn.
@@ -90,7 +104,7 @@ class Api:
         """
         token = ""
         for _ in range(2):
-            token = await self._tokens.get()
+            token = (await self._tokens.get()).token
             async with self._pace.call(request.kind, request.items):
                 reply = await self._send(request, token)
                 if reply.status == 200:
@@ -116,46 +130,24 @@ class Api:
         # aiohttp warns of large bytes; a Body goes out slice by slice.
         return await self._post(request.route, url, headers, Body([body]) if isinstance(body, bytes) else body)
 
-    async def _post(self, route: str, url: str, headers: Mapping[str, str], data: Body | Mapping[str, str]) -> Reply:
+    async def _post(self, route: str, url: str, headers: Mapping[str, str], data: Body) -> Reply:
         try:
-            async with (
-                Progress() as progress,
-                self._http.post(url, data=_watched(data, progress), headers=headers, timeout=_LIMITS, allow_redirects=False) as response,
-            ):
-                progress.receives(response.content)
-                body = await response.read() if response.status == 200 else await _head(response)
-                return Reply(
-                    route=route,
-                    status=response.status,
-                    json=response.content_type == "application/json",
-                    retry_after=response.headers.get("Retry-After", ""),
-                    body=body,
-                )
-        except (aiohttp.ClientError, OSError) as error:
-            raise network_error(error, route) from None  # its attributes hold the request's headers, and so the token
+            async with Progress() as progress:
+                data.progress = progress
+                async with self._http.post(url, data=data, headers=headers, timeout=_LIMITS, allow_redirects=False) as response:
+                    progress.receives(response.content)
+                    body = await response.read() if response.status == 200 else await beginning(response)
+                    return Reply(
+                        route=route,
+                        status=response.status,
+                        json=response.content_type == "application/json",
+                        retry_after=response.headers.get("Retry-After", ""),
+                        body=body,
+                    )
+        except NETWORK_ERRORS as error:
+            # Its attributes hold the request's headers, and so the token.
+            raise network_error(error, "Dropbox", route, "the options api_url and content_url") from None
 
-    async def _new_token(self, form: dict[str, str]) -> tuple[str, float]:
+    async def _new_token(self, form: Mapping[str, str]) -> Answer:
         async with self._pace.call(CallKind.LOOK):
-            reply = await self._post("oauth2/token", f"{self._api}/oauth2/token", {}, form)
-            if reply.status != 200:
-                raise token_error(reply, self._clock.wall())
-        result: TokenResult = decode(reply.body, _TOKEN)
-        return result.access_token, result.expires_in
-
-
-def _watched(data: Body | Mapping[str, str], progress: Progress) -> Body | Mapping[str, str]:
-    """What is sent, with whoever watches over it."""
-    if isinstance(data, Body):
-        data.progress = progress
-    return data
-
-
-async def _head(response: aiohttp.ClientResponse) -> bytes:
-    """The beginning of an error's body."""
-    body = bytearray()
-    async for chunk in response.content.iter_chunked(_ERROR_BYTES):
-        body += chunk
-        if len(body) >= _ERROR_BYTES:
-            response.close()  # the rest would have to be read before the connection could be used again
-            break
-    return bytes(body[:_ERROR_BYTES])
+            return await self._endpoint.ask(form)

@@ -7,13 +7,13 @@ from functools import partial
 import msgspec
 
 from archiver.destinations.dropbox.api import Api, Request
-from archiver.destinations.dropbox.body import Body
 from archiver.destinations.dropbox.content_hash import body_hash
 from archiver.destinations.dropbox.errors import NotThereError, TooLargeError, union_error
 from archiver.destinations.dropbox.sessions import SessionPool
 from archiver.destinations.dropbox.wire import AppendBatchResult, Entry, StartResult, Success, decode, header_json
 from archiver.destinations.port import CallKind
 from archiver.errors import ArchiverError, DestinationError, Scope, TransientError, UnavailableError
+from archiver.http.body import Body
 
 __all__ = ["Appends"]
 

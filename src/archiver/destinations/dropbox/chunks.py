@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections import deque
 from functools import partial
 
 import msgspec
 
 from archiver.destinations.dropbox.api import Api, Request
-from archiver.destinations.dropbox.body import Body
 from archiver.destinations.dropbox.content_hash import ContentHasher, body_hash
 from archiver.destinations.dropbox.errors import ClosedError, NotThereError, OffsetError
 from archiver.destinations.dropbox.sessions import SESSION_SECONDS
@@ -17,6 +15,8 @@ from archiver.destinations.dropbox.wire import StartResult, decode, header_json
 from archiver.destinations.port import CallKind, Upload
 from archiver.errors import SourceChangedError, TransientError
 from archiver.failpoints import failpoint
+from archiver.http.body import Body
+from archiver.http.window import Window
 from archiver.model import Session
 from genstage.clock import Clock
 
@@ -99,7 +99,7 @@ class Transfer:
             raise TransientError("an upload had neither bytes nor a stream")
         self.size, self._sha256, self._hasher = 0, hashlib.sha256(), ContentHasher()
         there = self.session.offset if self.session is not None else 0
-        window, beginning = _Window(), "" if self.session is None else self.session.beginning
+        window, beginning = Window(), "" if self.session is None else self.session.beginning
         # What Dropbox has already is read again as well, since the hash is of the whole file.
         async for piece in self._upload.stream(0):
             self._sha256.update(piece)
@@ -186,29 +186,3 @@ class Transfer:
             self.session = Session(id=self.session.id, offset=offset, started_at=self.session.started_at, beginning=beginning)
             if offset and self._upload.save_session is not None:
                 self._upload.save_session(self.session)
-
-
-class _Window:
-    """The bytes that were read and not sent."""
-
-    def __init__(self) -> None:
-        self.size = 0
-        self._pieces: deque[bytes] = deque()
-
-    def add(self, piece: bytes) -> None:
-        """Takes a piece at the end."""
-        self._pieces.append(piece)
-        self.size += len(piece)
-
-    def take(self, size: int) -> list[bytes]:
-        """The first ``size`` bytes, in pieces."""
-        self.size -= size
-        taken: list[bytes] = []
-        while size:
-            piece = self._pieces.popleft()
-            if len(piece) > size:
-                self._pieces.appendleft(piece[size:])
-                piece = piece[:size]
-            taken.append(piece)
-            size -= len(piece)
-        return taken

@@ -15,7 +15,6 @@ from archiver.destinations.dropbox.content_hash import content_hash
 from archiver.destinations.dropbox.errors import BadNameError, ClosedError, InTheWayError, NotThereError, OffsetError
 from archiver.destinations.dropbox.plain import plain_path
 from archiver.destinations.dropbox.sessions import KeptSessions, SessionPool
-from archiver.destinations.dropbox.tokens import Credentials, KeptTokens
 from archiver.destinations.dropbox.wire import Entry, FileMetadata, FullAccount, Metadata, SpaceUsage, Success, decode
 from archiver.destinations.port import Account, CallKind, Context, Features, Upload
 from archiver.errors import (
@@ -29,6 +28,7 @@ from archiver.errors import (
     UnavailableError,
 )
 from archiver.model import Receipt, Session
+from archiver.oauth import Credentials, KeptTokens
 from archiver.outcome import Archived, Outcome, outcome_of
 
 __all__ = ["FEATURES", "DropboxDestination"]

@@ -5,13 +5,11 @@ Messages quote tags, never the provider's free text: that may repeat a path or a
 
 from __future__ import annotations
 
-import email.utils
 import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
-import aiohttp
 import msgspec
 
 from archiver.errors import (
@@ -25,8 +23,8 @@ from archiver.errors import (
     ThrottledError,
     ThrottleKind,
     TransientError,
-    UnavailableError,
 )
+from archiver.http.replies import retry_after
 
 __all__ = [
     "BadNameError",
@@ -37,10 +35,8 @@ __all__ = [
     "Reply",
     "TooLargeError",
     "expired",
-    "network_error",
     "pace_error",
     "reply_error",
-    "token_error",
     "union_error",
 ]
 
@@ -144,7 +140,7 @@ def pace_error(reply: Reply, now: float) -> ArchiverError | None:
     if reply.status == 429 or (reply.status == 409 and b"too_many_write_operations" in reply.body):
         error = _error_of(reply)
         kind = ThrottleKind.CONTENTION if "too_many_write_operations" in _tags(error) else ThrottleKind.RATE
-        seconds = _retry_after(reply.retry_after, now)
+        seconds = retry_after(reply.retry_after, now)
         if seconds is None and isinstance(error, Mapping):
             seconds = _positive(error.get("retry_after"))
         return ThrottledError(f"Dropbox refused {reply.route}: {kind}", retry_after=seconds, kind=kind)
@@ -198,29 +194,6 @@ def union_error(error: Any, route: str) -> ArchiverError:
     return kind(text, hint=hint)
 
 
-def token_error(reply: Reply, now: float) -> ArchiverError:
-    """What a refusal of the token endpoint means; it speaks OAuth 2 (RFC 6749, 5.2), not Dropbox's unions."""
-    error = pace_error(reply, now)
-    if error is not None:
-        return error
-    fields = _json_of(reply)
-    reason = fields.get("error") if isinstance(fields, Mapping) else None
-    if reason == "invalid_grant":
-        return ReconnectNeededError("Dropbox: the link to this account was revoked", hint=_RECONNECT)
-    shown = reason if isinstance(reason, str) and _TAG.fullmatch(reason) else f"status {reply.status}"
-    return MisconfiguredError(f"Dropbox gave no access token: {shown}", hint="Check the options app_key and app_secret.")
-
-
-def network_error(error: Exception, route: str) -> ArchiverError:
-    """What it means that no (whole) answer came. The name of the exception is told, not its text: that may hold headers."""
-    name = type(error).__name__
-    if isinstance(error, aiohttp.InvalidURL):
-        return MisconfiguredError("the address of Dropbox is not one", hint="Check the options api_url and content_url.")
-    if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)):
-        return UnavailableError(f"Dropbox cannot be reached ({name})", hint="Check the network, its proxy, and the option api_url.")
-    return TransientError(f"the connection to Dropbox broke at {route} ({name})")
-
-
 def _json_of(reply: Reply) -> Any:
     if not reply.json:
         return None
@@ -269,18 +242,6 @@ def _with_scope(reply: Reply, tags: str) -> str:
 
 def _speaks_of_size(reply: Reply) -> bool:
     return not reply.json and re.search(rb"(?i)too (large|big|long)|request header", reply.body) is not None
-
-
-def _retry_after(header: str, now: float) -> float | None:
-    """Seconds of a Retry-After header, which is a number or a date (RFC 9110, 10.2.3); None if it is missing, past or nonsense."""
-    try:
-        return _positive(float(header))
-    except ValueError:
-        pass
-    try:
-        return _positive(email.utils.parsedate_to_datetime(header).timestamp() - now)
-    except (ValueError, OverflowError, OSError):
-        return None
 
 
 def _positive(seconds: Any) -> float | None:

@@ -27,7 +27,6 @@ __all__ = [
     "StartBatchResult",
     "StartResult",
     "Success",
-    "TokenResult",
     "decode",
     "header_json",
     "timestamp",
@@ -147,16 +146,6 @@ class FullAccount(msgspec.Struct, frozen=True):
     """The answer to ``get_current_account``."""
 
     email: str
-
-
-class TokenResult(msgspec.Struct, frozen=True):
-    """The answer of the token endpoint; never shown."""
-
-    access_token: str
-    expires_in: float = 14_400.0
-
-    def __repr__(self) -> str:
-        return "TokenResult(…)"
 
 
 class Entry:

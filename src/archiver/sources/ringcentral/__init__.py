@@ -1,7 +1,7 @@
 """RingCentral over HTTP: the company's call log with the recordings of every leg, and the message store of every extension.
 
 ```
-source ──> rounds ──> calls ────> api ──> budget, tokens
+source ──> rounds ──> calls ────> api ──> budget
              │        messages ──┘ │
              cursor   records      └──> RingCentral
 ```
@@ -20,7 +20,6 @@ source ──> rounds ──> calls ────> api ──> budget, tokens
 | `contents` | the bytes behind an address |
 | `api` | one HTTP call: token, turn, what a refusal means |
 | `budget` | the limits as the headers tell them; pure |
-| `tokens` | access tokens, refreshed once however many wait; refresh tokens that are used once |
 | `errors` | RingCentral's language, translated: the only place that reads its words |
 | `wire` | the shapes of answers |
 

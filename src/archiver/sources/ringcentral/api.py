@@ -12,15 +12,15 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
-from archiver.errors import ConfigError, MisconfiguredError, ReconnectNeededError, SourceThrottledError, UnavailableError
+from archiver.errors import ConfigError, MisconfiguredError, SourceThrottledError, UnavailableError
+from archiver.http.replies import ERROR_BYTES, NETWORK_ERRORS
+from archiver.oauth import Access, Answer, Credentials, Provider, Tokens, answer_of, request_of
 from archiver.sources.port import Context
 from archiver.sources.ringcentral.budget import Budget, Grant
 from archiver.sources.ringcentral.errors import Reply, network_error, reply_error, retry_after, token_error, told
-from archiver.sources.ringcentral.settings import Credentials
-from archiver.sources.ringcentral.tokens import Access, Tokens
-from archiver.sources.ringcentral.wire import TokenAnswer, decode
+from archiver.sources.ringcentral.wire import decode
 
-__all__ = ["GROUPS", "Api", "Budgets"]
+__all__ = ["GROUPS", "PROVIDER", "Api", "Budgets"]
 
 GROUPS: Final[Mapping[str, str]] = {
     "call-log": "Heavy",
@@ -36,11 +36,19 @@ GROUPS: Final[Mapping[str, str]] = {
 
 _TOKEN_PATH = "/restapi/oauth/token"  # noqa: S105  an address
 _AGENT = "CallArchiver/1"
-_ERROR_BYTES = 64 * 1024
 _JSON_LIMITS = aiohttp.ClientTimeout(total=300.0, sock_connect=30.0, sock_read=60.0)
 _CONTENT_LIMITS = aiohttp.ClientTimeout(total=None, sock_connect=30.0, sock_read=60.0)
 _REFUSALS = 5  # 429s in a row, each waited out, after which a look gives up
-_NETWORK = (aiohttp.ClientError, TimeoutError, OSError)
+
+PROVIDER = Provider(
+    title="RingCentral",
+    authorize_url="https://platform.ringcentral.com/restapi/oauth/authorize",
+    token_url="https://platform.ringcentral.com/restapi/oauth/token",  # noqa: S106  an address
+    revoke_url="https://platform.ringcentral.com/restapi/oauth/revoke",
+    client_in="header",
+    account="this RingCentral account",
+)
+"""A refresh token is used once; until the access token that came with its successor was used, it holds for an hour more."""
 
 
 class Budgets:
@@ -75,7 +83,7 @@ class Api:
         self._base = base_url
         self._credentials = credentials
         self._budgets = budgets
-        self._tokens = Tokens(credentials, context.secrets, context.clock, self._new_token)
+        self._tokens = Tokens(PROVIDER, credentials, context.clock, self._new_token, secrets=context.secrets)
         self._token_budget = budgets.of(base_url, credentials.client_id, "")
         self._budget: Budget | None = None
         self._user = ""
@@ -105,7 +113,7 @@ class Api:
                 return decode(reply.body, shape)
             if reply.status == 401 and not renewed:
                 renewed = True
-                self._tokens.ran_out(access)
+                self._tokens.ran_out(access.token)
             elif reply.status != 429:
                 raise reply_error(reply, route, self._clock.wall())
         raise UnavailableError(f"RingCentral refuses {route} for its rate, again and again")
@@ -141,7 +149,7 @@ class Api:
                 raise SourceThrottledError(f"RingCentral's limit on {route} is used up", retry_after=budget.turn(route, self._clock.time()))
             if reply.status != 401 or last:
                 raise reply_error(reply, route, self._clock.wall())
-            self._tokens.ran_out(access)
+            self._tokens.ran_out(access.token)
 
     def wait(self, route: str) -> float:
         """Seconds until a look may be taken; 0 before the first call."""
@@ -184,7 +192,7 @@ class Api:
                 return Reply(status=response.status, headers=response.headers, body=await _beginning(response, route))
             try:
                 return Reply(status=200, headers=response.headers, body=await response.read())
-            except _NETWORK as error:
+            except NETWORK_ERRORS as error:
                 raise network_error(error, route) from None
 
     async def _send(  # noqa: PLR0913  the parts of one request
@@ -207,7 +215,7 @@ class Api:
             )
         except BaseException as error:
             budget.lost(grant, self._clock.time())
-            if isinstance(error, _NETWORK):
+            if isinstance(error, NETWORK_ERRORS):
                 raise network_error(error, route) from None
             raise
         now = self._clock.time()
@@ -231,23 +239,20 @@ class Api:
 
         return send
 
-    async def _new_token(self, form: Mapping[str, str]) -> TokenAnswer:
+    async def _new_token(self, form: Mapping[str, str]) -> Answer:
         known, budget = self._credentials, self._token_budget
         while not isinstance(grant := budget.take("token", self._clock.time(), look=True), Grant):
             await self._clock.sleep(grant)
-        fields, headers = dict(form), {"User-Agent": _AGENT, "Accept": "application/json"}
-        if known.client_secret:
-            headers["Authorization"] = aiohttp.encode_basic_auth(known.client_id, known.client_secret)
-        else:
-            fields["client_id"] = known.client_id
+        fields, headers = request_of(PROVIDER, known.client_id, known.client_secret, form)
+        headers["User-Agent"] = _AGENT
         try:
             async with self._http.post(
                 self._base + _TOKEN_PATH, data=fields, headers=headers, timeout=_JSON_LIMITS, allow_redirects=False
             ) as response:
-                reply = Reply(status=response.status, headers=response.headers, body=await response.content.read(_ERROR_BYTES))
+                reply = Reply(status=response.status, headers=response.headers, body=await response.content.read(ERROR_BYTES))
         except BaseException as error:
             budget.lost(grant, self._clock.time())
-            if isinstance(error, _NETWORK):
+            if isinstance(error, NETWORK_ERRORS):
                 raise network_error(error, "oauth/token") from None
             raise
         now = self._clock.time()
@@ -255,12 +260,10 @@ class Api:
             budget.refused(grant, now, told(reply.headers), retry_after(reply, self._clock.wall()))
         else:
             budget.answered(grant, "token", now, told(reply.headers))
-        if reply.status != 200:
-            raise token_error(reply, self._clock.wall())
-        answer: TokenAnswer = decode(reply.body, TokenAnswer)
-        if not answer.access_token:
-            raise ReconnectNeededError("RingCentral gave an empty access token")
-        return answer
+        refusal = token_error(reply, self._clock.wall())
+        if refusal is not None:
+            raise refusal
+        return answer_of(PROVIDER, reply.status, reply.body)
 
     def _trusted(self, address: str) -> URL:
         """An address that may see the token: the platform itself, or a host of the same domain over TLS (recordings have their own)."""
@@ -285,6 +288,6 @@ def _domain(host: str | None) -> str:
 
 async def _beginning(response: aiohttp.ClientResponse, route: str) -> bytes:
     try:
-        return await response.content.read(_ERROR_BYTES)
-    except _NETWORK as error:
+        return await response.content.read(ERROR_BYTES)
+    except NETWORK_ERRORS as error:
         raise network_error(error, route) from None

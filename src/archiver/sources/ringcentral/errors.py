@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import email.utils
 import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
-import aiohttp
 import msgspec
 
 from archiver.errors import (
@@ -20,12 +18,12 @@ from archiver.errors import (
     TransientError,
     UnavailableError,
 )
+from archiver.http import replies
 from archiver.sources.ringcentral.budget import Told
 
 __all__ = ["ParameterError", "Reply", "code_of", "network_error", "reply_error", "retry_after", "token_error", "told"]
 
 _CODE = re.compile(r"[A-Z]{2,5}-\d{1,4}")
-_OAUTH = re.compile(r"[a-z_]{1,40}")
 _RECONNECT = "Connect this RingCentral account again."
 
 
@@ -93,31 +91,18 @@ def reply_error(reply: Reply, route: str, now: float) -> ArchiverError:
             return TransientError(text)
 
 
-def token_error(reply: Reply, now: float) -> ArchiverError:
-    """What a refusal of the token endpoint means (RFC 6749, 5.2)."""
-    if reply.status == 429 or reply.status >= 500:
-        wait = retry_after(reply, now)
-        hint = "" if wait is None else f"It asks to be left alone for {math.ceil(wait)} s."
-        return UnavailableError(f"RingCentral gave no access token now (status {reply.status})", hint=hint)
-    try:
-        fields: Any = msgspec.json.decode(reply.body)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        fields = None
-    reason = fields.get("error") if isinstance(fields, dict) else None
-    if reason == "invalid_grant":
-        return ReconnectNeededError("RingCentral: the link to this account no longer works", hint=_RECONNECT)
-    shown = reason if isinstance(reason, str) and _OAUTH.fullmatch(reason) else f"status {reply.status}"
-    return MisconfiguredError(f"RingCentral gave no access token: {shown}", hint="Check the options client_id and client_secret.")
+def token_error(reply: Reply, now: float) -> ArchiverError | None:
+    """What it means that the token endpoint cannot serve now; None if it means something else."""
+    if reply.status != 429 and reply.status < 500:
+        return None
+    wait = retry_after(reply, now)
+    hint = "" if wait is None else f"It asks to be left alone for {math.ceil(wait)} s."
+    return UnavailableError(f"RingCentral gave no access token now (status {reply.status})", hint=hint)
 
 
 def network_error(error: Exception, route: str) -> ArchiverError:
-    """What it means that no (whole) answer came. The exception's name is told, not its text: that may hold headers."""
-    name = type(error).__name__
-    if isinstance(error, aiohttp.InvalidURL):
-        return MisconfiguredError("the address of RingCentral is not one", hint="Check the option base_url.")
-    if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)):
-        return UnavailableError(f"RingCentral cannot be reached ({name})", hint="Check the network, its proxy, and the option base_url.")
-    return TransientError(f"the connection to RingCentral broke at {route} ({name})")
+    """What it means that no (whole) answer came."""
+    return replies.network_error(error, "RingCentral", route, "the option base_url")
 
 
 def told(headers: Mapping[str, str]) -> Told:
@@ -134,13 +119,5 @@ def told(headers: Mapping[str, str]) -> Told:
 
 
 def retry_after(reply: Reply, now: float) -> float | None:
-    """Seconds of a Retry-After header, a number or a date (RFC 9110, 10.2.3); None if it is missing, past or nonsense."""
-    header = reply.headers.get("Retry-After", "")
-    try:
-        seconds = float(header)
-    except ValueError:
-        try:
-            seconds = email.utils.parsedate_to_datetime(header).timestamp() - now
-        except (ValueError, OverflowError, OSError):
-            return None
-    return seconds if math.isfinite(seconds) and seconds > 0 else None
+    """Seconds of a reply's Retry-After; None if it does not ask for any."""
+    return replies.retry_after(reply.headers.get("Retry-After", ""), now)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -12,9 +11,11 @@ import msgspec
 
 from archiver.adapter import Option
 from archiver.errors import ConfigError
+from archiver.http.addresses import is_loopback, option_word
 from archiver.model import Kind, Millis
+from archiver.oauth import Credentials
 
-__all__ = ["OPTIONS", "Credentials", "RingCentralSettings", "credentials_from", "settings_from"]
+__all__ = ["OPTIONS", "RingCentralSettings", "credentials_from", "settings_from"]
 
 _PLATFORM = "https://platform.ringcentral.com"
 
@@ -58,25 +59,6 @@ class RingCentralSettings(msgspec.Struct, frozen=True, kw_only=True):
     watch: bool = True
 
 
-class Credentials(msgspec.Struct, frozen=True, kw_only=True):
-    """What the account was connected with.
-
-    Attributes:
-        client_id: Of the application.
-        client_secret: Of the application; empty with PKCE.
-        jwt: Of a user; empty with a refresh token.
-        refresh_token: To begin with; empty with a JWT.
-    """
-
-    client_id: str
-    client_secret: str = ""
-    jwt: str = ""
-    refresh_token: str = ""
-
-    def __repr__(self) -> str:
-        return "Credentials(…)"
-
-
 def settings_from(options: Mapping[str, Any]) -> RingCentralSettings:
     """The settings.
 
@@ -107,21 +89,22 @@ def credentials_from(options: Mapping[str, Any]) -> Credentials:
     Raises:
         ConfigError: There are none, or they cannot be. Never shows one.
     """
-    known = Credentials(**{name: _word(options, name) for name in Credentials.__struct_fields__})
-    if bool(known.jwt) == bool(known.refresh_token):
+    words = {name: _word(options, name) for name in ("client_id", "client_secret", "refresh_token")}
+    known = Credentials(assertion=_word(options, "jwt"), **words)
+    if bool(known.assertion) == bool(known.refresh_token):
         raise ConfigError(
             "ringcentral needs one of the options 'jwt' and 'refresh_token'",
             hint="Set ARCHIVER_RINGCENTRAL_JWT; docs/ringcentral.md tells how to get one.",
         )
-    if known.jwt and not known.client_secret:
+    if known.assertion and not known.client_secret:
         raise ConfigError("ringcentral needs the option 'client_secret' with a JWT", hint="Set ARCHIVER_RINGCENTRAL_CLIENT_SECRET.")
     return known
 
 
 def _word(options: Mapping[str, Any], name: str) -> str:
     """An option that travels in a header or a form, without the blanks that pasting adds; empty if it was not given."""
-    value: str = options.get(name, "").strip()
-    if not value.isascii() or not value.isprintable() or " " in value or ":" in value:
+    value = option_word("ringcentral", options, name)
+    if ":" in value:
         raise ConfigError(f"ringcentral: the option {name!r} has signs that it cannot have", hint="Was it copied whole, and nothing else?")
     return value
 
@@ -139,16 +122,9 @@ def _moment(text: str) -> Millis:
 def _checked_url(url: str) -> str:
     """Tokens and recordings go over TLS, or stay on this machine."""
     parts = urlsplit(url)
-    local = parts.scheme == "http" and _loopback(parts.hostname or "")
+    local = parts.scheme == "http" and is_loopback(parts.hostname or "")
     if not parts.hostname or parts.path or not (parts.scheme == "https" or local):
         raise ConfigError(
             "ringcentral: the option 'base_url' must be https:// and a host", hint="Plain http is for this machine itself only."
         )
     return url
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -8,12 +8,13 @@ from contextlib import aclosing
 
 from archiver.errors import ArchiverError
 from archiver.model import Item
+from archiver.oauth import Credentials
 from archiver.sources.port import Context, Page
 from archiver.sources.ringcentral.api import Api, Budgets
 from archiver.sources.ringcentral.contents import Contents
 from archiver.sources.ringcentral.inline import is_inline, unpack
 from archiver.sources.ringcentral.rounds import Rounds
-from archiver.sources.ringcentral.settings import Credentials, RingCentralSettings
+from archiver.sources.ringcentral.settings import RingCentralSettings
 
 __all__ = ["RingCentralSource"]
 

@@ -10,7 +10,7 @@ import msgspec
 
 from archiver.errors import TransientError
 
-__all__ = ["Extension", "Listed", "Record", "Synced", "TokenAnswer", "decode"]
+__all__ = ["Extension", "Listed", "Record", "Synced", "decode"]
 
 Record = Mapping[str, Any]
 
@@ -56,18 +56,6 @@ class Extension(msgspec.Struct, rename="camel"):
     name: str = ""
     type: str = ""
     status: str = ""
-
-
-class TokenAnswer(msgspec.Struct):
-    """What the token endpoint gives."""
-
-    access_token: str
-    expires_in: float = 3600.0
-    refresh_token: str = ""
-    owner_id: str = ""
-
-    def __repr__(self) -> str:
-        return "TokenAnswer(…)"
 
 
 def decode(body: bytes, shape: Any) -> Any:

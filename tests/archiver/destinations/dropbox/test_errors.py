@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import aiohttp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,10 +18,8 @@ from archiver.destinations.dropbox.errors import (
     Reply,
     TooLargeError,
     expired,
-    network_error,
     pace_error,
     reply_error,
-    token_error,
     union_error,
 )
 from archiver.errors import (
@@ -36,7 +33,6 @@ from archiver.errors import (
     ThrottledError,
     ThrottleKind,
     TransientError,
-    UnavailableError,
 )
 
 NOW = 1_767_225_600.0  # 2026-01-01T00:00:00Z
@@ -184,39 +180,6 @@ def test_only_an_expired_token_is_refreshed() -> None:
     assert not expired(reply(409, error("expired_access_token")))
 
 
-@pytest.mark.parametrize(
-    ("answer", "expected"),
-    [
-        (reply(400, {"error": "invalid_grant", "error_description": "refresh token is invalid or revoked"}), ReconnectNeededError),
-        (reply(400, {"error": "invalid_client"}), MisconfiguredError),
-        (reply(401, b""), MisconfiguredError),
-        (reply(400, {"error": "Bad <words>"}), MisconfiguredError),
-        (reply(429, b"", "3"), ThrottledError),
-        (reply(500, b""), TransientError),
-    ],
-)
-def test_the_token_endpoint(answer: Reply, expected: type[ArchiverError]) -> None:
-    """It speaks OAuth's language."""
-    assert type(token_error(answer, NOW)) is expected
-
-
-@pytest.mark.parametrize(
-    ("raised", "expected"),
-    [
-        (aiohttp.InvalidURL("x"), MisconfiguredError),
-        (aiohttp.ConnectionTimeoutError(), UnavailableError),
-        (aiohttp.SocketTimeoutError(), TransientError),
-        (aiohttp.ServerDisconnectedError(), TransientError),
-        (aiohttp.ClientPayloadError(), TransientError),
-        (ConnectionResetError(), TransientError),
-        (TimeoutError(), TransientError),
-    ],
-)
-def test_no_answer(raised: Exception, expected: type[ArchiverError]) -> None:
-    """Before the connection stands nobody's item is to blame; after that, a try is."""
-    assert type(network_error(raised, "files/x")) is expected
-
-
 JSON = st.recursive(
     st.none() | st.integers() | st.text(max_size=5) | st.sampled_from(["path", "conflict", "too_many_write_operations"]),
     lambda inner: (
@@ -234,5 +197,4 @@ def test_nothing_that_comes_back_breaks_us(status: int, body: Any, header: str) 
     answer = Reply(route="files/x", status=status, json=True, retry_after=header, body=data)
     found = pace_error(answer, NOW) or reply_error(answer)
     assert isinstance(found, ArchiverError)
-    assert isinstance(token_error(answer, NOW), ArchiverError)
     expired(answer)

@@ -72,15 +72,14 @@ def test_only_what_looks_like_a_code_is_shown(body: bytes, code: str) -> None:
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
-        (400, b'{"error":"invalid_grant"}', ReconnectNeededError),
-        (400, b'{"error":"invalid_client"}', MisconfiguredError),
-        (401, b"<html>", MisconfiguredError),
+        (400, b'{"error":"invalid_grant"}', type(None)),
+        (401, b"<html>", type(None)),
         (429, b"", UnavailableError),
         (503, b"", UnavailableError),
     ],
 )
-def test_the_token_endpoint_has_its_own_language(status: int, body: bytes, kind: type[ArchiverError]) -> None:
-    """Only a grant that is invalid needs a person who connects again."""
+def test_the_token_endpoint_may_be_away(status: int, body: bytes, kind: type) -> None:
+    """Then nobody's link is broken; everything else is OAuth's language."""
     assert type(token_error(reply(status, body), 0.0)) is kind
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 
-from archiver.destinations.dropbox.progress import Progress
 from archiver.failpoints import failpoint
+from archiver.http.progress import Progress
 
 __all__ = ["Body"]
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.destinations.dropbox import body as module
-from archiver.destinations.dropbox.body import Body
-from archiver.destinations.dropbox.progress import Progress
+from archiver.http import body as module
+from archiver.http.body import Body
+from archiver.http.progress import Progress
 from genstage.testing import run
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from archiver.destinations.dropbox.progress import NO_PROGRESS_SECONDS, Progress
+from archiver.http.progress import NO_PROGRESS_SECONDS, Progress
 from genstage.testing import run
 
 
