@@ -6,7 +6,7 @@ And what some start from: a database on a real PostgreSQL, which is started for 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -55,9 +55,21 @@ def _postgres_databases(postgres_server: Server) -> Iterator[tuple[str, Iterator
 
 
 @pytest.fixture
-def postgres_address(postgres_server: Server, _postgres_databases: tuple[str, Iterator[int]]) -> Iterator[str]:
-    """The address of a migrated, empty database of the test's own."""
+def new_postgres_address(postgres_server: Server, _postgres_databases: tuple[str, Iterator[int]]) -> Iterator[Callable[[], str]]:
+    """Makes migrated, empty databases of the test's own; the address of one more at each call."""
     template, numbers = _postgres_databases
-    name = f"{template}_{next(numbers)}"
-    yield postgres_server.create(name, template)
-    postgres_server.drop(name)
+    names: list[str] = []
+
+    def create() -> str:
+        names.append(f"{template}_{next(numbers)}")
+        return postgres_server.create(names[-1], template)
+
+    yield create
+    for name in names:
+        postgres_server.drop(name)
+
+
+@pytest.fixture
+def postgres_address(new_postgres_address: Callable[[], str]) -> str:
+    """The address of a migrated, empty database of the test's own."""
+    return new_postgres_address()

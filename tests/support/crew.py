@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -23,7 +24,7 @@ from archiver.settings import load
 from support.machine import Machine, write_files
 from support.postgres import Server
 
-__all__ = ["TTL", "Change", "Crew"]
+__all__ = ["TTL", "Change", "Crew", "Hand"]
 
 TTL = 2.0
 
@@ -49,21 +50,47 @@ class Change(msgspec.Struct, frozen=True):
     epoch: int
 
 
+class Hand(Protocol):
+    """A worker's process, however it was started."""
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        ...
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended; None while it runs."""
+        ...
+
+    async def wait(self) -> int:
+        """Its exit code, when it has ended."""
+        ...
+
+
 class Crew:
     """Workers, and customers with a folder each from which new files go on coming.
+
+    Args:
+        machine: Where they work.
+        server: Has their database.
+        address: Of their database.
+        sandbox: Has an account for each customer.
+        name: What the customers' names begin with; another for each crew of a sandbox.
 
     Attributes:
         workers: Those that were started, in order; also the dead.
         hashes: Of every file that was written, by customer.
     """
 
-    def __init__(self, machine: Machine, server: Server, address: str, sandbox: SandboxProcess) -> None:
+    def __init__(self, machine: Machine, server: Server, address: str, sandbox: SandboxProcess, *, name: str = "c") -> None:
         self.machine = machine
         self.server = server
         self.sandbox = sandbox
         self.address = address
         self.database = urlsplit(address).path.removeprefix("/")
-        self.workers: list[asyncio.subprocess.Process] = []
+        self.name = name
+        self.workers: list[Hand] = []
         self.hashes: dict[str, set[str]] = {}
         self._waves = 0
         machine.environment |= {
@@ -81,7 +108,7 @@ class Crew:
         async with Archiver.open(load(environment=environment)) as archiver:
             self.server.execute(sql.SQL(_NOTES), self.database)
             for number in range(count):
-                name = f"c{number:02}"
+                name = f"{self.name}{number:02}"
                 account = await self.sandbox.add_account(name, limits)
                 self._folder(name).mkdir(parents=True)
                 self.hashes[name] = set()
@@ -92,19 +119,21 @@ class Crew:
                     name, [source], [ConnectionSpec(adapter="dropbox", options=options, secrets=secrets)], ping=False
                 )
 
-    def rain(self, files: int) -> None:
-        """So many new files for each customer."""
+    def rain(self, files: int, large: int = 0) -> None:
+        """So many new files for each customer, and one of so many bytes."""
         self._waves += 1
         for name, hashes in self.hashes.items():
             hashes |= set(write_files(self._folder(name), files, size=2000, prefix=f"{name}-{self._waves}").values())
+            if large:
+                hashes |= set(write_files(self._folder(name), 1, size=large, prefix=f"{name}-{self._waves}-large").values())
 
     @asynccontextmanager
-    async def raining(self, files: int, every: float) -> AsyncIterator[None]:
+    async def raining(self, files: int, every: float, large: int = 0) -> AsyncIterator[None]:
         """New files for each customer all the time, as long as the block lasts."""
 
         async def rain() -> None:
             while True:
-                self.rain(files)
+                self.rain(files, large)
                 await asyncio.sleep(every)
 
         async with asyncio.TaskGroup() as group:
@@ -119,10 +148,15 @@ class Crew:
     async def start(self, count: int = 1) -> None:
         """Starts workers and waits until they share the customers."""
         for _ in range(count):
-            log = (self.machine.home / f"worker-{len(self.workers)}.log").open("wb")
-            self.workers.append(await self.machine.start("run", output=log))
-            log.close()
+            self.workers.append(await self._launch(self._log(len(self.workers))))
         await self.until_shared()
+
+    async def _launch(self, log: Path) -> Hand:
+        with log.open("wb") as output:
+            return await self.machine.start("run", output=output)
+
+    def _log(self, worker: int) -> Path:
+        return self.machine.home / f"worker-{worker}.log"
 
     def send(self, worker: int, number: signal.Signals) -> float:
         """Sends a worker a signal; the moment."""
@@ -131,7 +165,7 @@ class Crew:
 
     def log(self, worker: int) -> str:
         """What a worker has said."""
-        return (self.machine.home / f"worker-{worker}.log").read_text()
+        return self._log(worker).read_text()
 
     def names(self, worker: int) -> set[str]:
         """The names under which a worker has entered, one after the other."""
@@ -174,10 +208,19 @@ class Crew:
     async def until_archived(self, seconds: float = 60.0) -> None:
         """Returns when everything that was written is archived, by the database."""
         wanted = sum(len(hashes) for hashes in self.hashes.values())
+        try:
+            async with asyncio.timeout(seconds):
+                while await asyncio.to_thread(self.archived) < wanted:
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            query = sql.SQL("SELECT state, reason, detail, count(*), min(id) FROM deliveries WHERE state <> 'archived' GROUP BY 1, 2, 3")
+            rest = self.server.execute(query, self.database)
+            raise AssertionError(f"{self.archived()} of {wanted} are archived after {seconds:g} s; the others: {rest}") from None
+
+    def archived(self) -> int:
+        """How many deliveries are archived, by the database."""
         count = sql.SQL("SELECT coalesce(sum(archived), 0)::bigint FROM lane_counters")
-        async with asyncio.timeout(seconds):
-            while int(str((await asyncio.to_thread(self.server.execute, count, self.database))[0][0])) < wanted:
-                await asyncio.sleep(0.1)
+        return int(str(self.server.execute(count, self.database)[0][0]))
 
     def changes(self, customer: str | None = None) -> list[Change]:
         """Who owned whom, in order of time."""
@@ -218,4 +261,5 @@ class Crew:
 
     async def transfers(self) -> int:
         """How many uploads travelled though the storage had the item already."""
-        return sum(record.transfers - 1 for record in (await self.sandbox.ledger()).files)
+        ledger = await self.sandbox.ledger()
+        return sum(record.transfers - 1 for record in ledger.files if record.account in self.hashes)

@@ -17,6 +17,7 @@ import msgspec
 
 import archiver.app
 import archiver.cli.run
+import archiver.database.postgres
 import archiver.destinations.dropbox
 import archiver.sources.folder  # all of these are loaded for the forks
 from archiver.cli import main

@@ -29,7 +29,7 @@ from archiver.sandbox.remote import SandboxProcess
 from archiver.settings import load
 from support.forking import WHOLE_BYTES, Run
 
-__all__ = ["IN_FLIGHT", "Forge", "KillWorld", "Killed"]
+__all__ = ["IN_FLIGHT", "Forge", "Forged", "KillWorld", "Killed"]
 
 IN_FLIGHT = 4
 """Uploads in flight of each process: so few that a kill falls between many small steps."""
@@ -53,11 +53,34 @@ class Killed(msgspec.Struct, frozen=True):
         return self.code == -signal.SIGKILL
 
 
+class Forged:
+    """A process of a forge's, with what a process of asyncio's has.
+
+    Args:
+        pid: Its number.
+        end: Ends with its exit code.
+    """
+
+    def __init__(self, pid: int, end: asyncio.Task[int]) -> None:
+        self.pid = pid
+        self._end = end
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended; None while it runs."""
+        return self._end.result() if self._end.done() else None
+
+    async def wait(self) -> int:
+        """Its exit code, when it has ended."""
+        return await asyncio.shield(self._end)
+
+
 class Forge:
     """``async with Forge() as forge`` runs ``archiver …`` in processes that cost little to start, one at a time."""
 
     def __init__(self) -> None:
         self._process: Process | None = None
+        self._end: asyncio.Task[int] | None = None
         self.pid = 0
 
     async def __aenter__(self) -> Self:
@@ -75,18 +98,29 @@ class Forge:
                     os.kill(self.pid, signal.SIGKILL)
             process.stdin.close()
             await process.wait()
+            if self._end is not None:
+                await asyncio.wait({self._end})
 
     async def run(self, words: Sequence[str], environment: dict[str, str], log: Path) -> Killed:
         """Runs ``archiver …`` to whatever its end is."""
+        async with asyncio.timeout(_RUN_SECONDS):
+            code = await (await self.start(words, environment, log)).wait()
+        return Killed(code, await asyncio.to_thread(log.read_text))
+
+    async def start(self, words: Sequence[str], environment: dict[str, str], log: Path) -> Forged:
+        """Starts ``archiver …``, after whatever it started before has ended."""
         process = self._process
         assert process is not None
         assert process.stdin is not None
         process.stdin.write(msgspec.json.encode(Run(words=list(words), environment=environment, log=str(log))) + b"\n")
-        async with asyncio.timeout(_RUN_SECONDS):
-            self.pid = await self._answer(process)
-            code = await self._answer(process)
-            self.pid = 0
-        return Killed(code, await asyncio.to_thread(log.read_text))
+        self.pid = await self._answer(process)
+        self._end = asyncio.create_task(self._ended(process))
+        return Forged(self.pid, self._end)
+
+    async def _ended(self, process: Process) -> int:
+        code = await self._answer(process)
+        self.pid = 0
+        return code
 
     async def _answer(self, process: Process) -> int:
         assert process.stdout is not None
