@@ -16,6 +16,7 @@
     │   ├── ReconnectNeededError     token revoked or expired for good, user suspended, scope missing
     │   ├── QuotaFullError           no space left, or the monthly transport quota is used up
     │   └── MisconfiguredError       no permission, wrong root, team folder
+    ├── InvitationError              scope process: a link for connecting, or its answer, does not hold (any more)
     ├── UnavailableError             scope provider: network, DNS, TLS; nobody's item is charged
     └── ProcessError                 scope process: this process cannot go on as it is
         ├── ConfigError              settings that cannot work; exit code 78
@@ -41,6 +42,7 @@ __all__ = [
     "DestinationError",
     "FencedError",
     "IntegrityError",
+    "InvitationError",
     "ItemError",
     "MisconfiguredError",
     "PoisonError",
@@ -187,6 +189,10 @@ class QuotaFullError(DestinationError):
 
 class MisconfiguredError(DestinationError):
     """The storage is reachable, but does not permit what we need."""
+
+
+class InvitationError(ArchiverError):
+    """A link for connecting is unknown, used or has ended; or what came back does not belong to whoever began."""
 
 
 class UnavailableError(ArchiverError):

@@ -22,7 +22,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 import msgspec
 import pytest
 
-from archiver.destinations.port import Destination, Upload
+from archiver.destinations.port import Destination, Removing, Upload
 from archiver.errors import ArchiverError, TransientError
 from archiver.model import Delivery, Item, Kind, Receipt, Session
 from archiver.outcome import Archived, Deferred, Outcome, Rejected, Throttled
@@ -297,6 +297,37 @@ class DestinationConformance:
         account = await rig.destination.ping()
         assert account.name
         assert await rig.stored() == {}
+
+    async def test_what_was_written_is_taken_back(self, rig: Rig) -> None:
+        """The file of a receipt and no other; taking it back again finds nothing of ours, and the path is free."""
+        destination = rig.destination
+        if not isinstance(destination, Removing):
+            pytest.skip("this destination cannot delete")
+        (upload,), (other,) = self.batch(rig, most=1), self.batch(rig, first=1, most=1)
+        receipt = receipt_of((await put(destination, [upload]))[upload.delivery.id], upload.data or b"")
+        await put(destination, [other])
+        assert await destination.remove(receipt)
+        assert await rig.stored() == {other.delivery.path: other.data}
+        assert await destination.remove(receipt)
+        again = await put(destination, [upload])
+        assert not receipt_of(again[upload.delivery.id], upload.data or b"").recovered
+
+    async def test_what_we_did_not_write_is_not_deleted(self, rig: Rig) -> None:
+        """A receipt of other bytes or of another revision than stand at its path takes nothing away."""
+        destination = rig.destination
+        if not isinstance(destination, Removing):
+            pytest.skip("this destination cannot delete")
+        (upload,) = self.batch(rig, most=1)
+        receipt = receipt_of((await put(destination, [upload]))[upload.delivery.id], upload.data or b"")
+        other = msgspec.structs.replace(
+            receipt,
+            sha256=hashlib.sha256(b"other").hexdigest(),
+            size=5,
+            revision="0" * len(receipt.revision),
+            remote_hash="other:0",
+        )
+        assert not await destination.remove(other)
+        assert await rig.stored() == {upload.delivery.path: upload.data}
 
     async def test_closing_twice_is_harmless(self, rig: Rig) -> None:
         """Closing may be repeated, used or not."""

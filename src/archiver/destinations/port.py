@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import aiohttp
 import msgspec
 
 from archiver.adapter import Option, Secrets
-from archiver.model import Delivery, Session
+from archiver.model import Delivery, Receipt, Session
 from archiver.outcome import Outcome
 from genstage.clock import Clock
 
@@ -26,6 +26,7 @@ __all__ = [
     "DestinationAdapter",
     "Features",
     "Pace",
+    "Removing",
     "Unpaced",
     "Upload",
 ]
@@ -179,6 +180,24 @@ class Destination(Protocol):
 
     async def close(self) -> None:
         """Lets go of everything; harmless when called twice."""
+        ...
+
+
+@runtime_checkable
+class Removing(Protocol):
+    """A destination that can take back what we wrote: for test files, and for items whose time is over."""
+
+    async def remove(self, receipt: Receipt) -> bool:
+        """Deletes the file that a receipt is about, if it is still that file; whatever else stands at its path is left alone.
+
+        Returns:
+            True if nothing of ours is there any more, also if it was gone already; False if something else stands there, or the storage
+            keeps it (a retention lock).
+
+        Raises:
+            DestinationError: Throttled, reconnect needed, misconfigured.
+            TransientError, UnavailableError: Not now.
+        """
         ...
 
 

@@ -17,7 +17,7 @@ from archiver.sandbox.grants import Grant
 from archiver.sandbox.ledger import AccountRecord, FileRecord
 from archiver.sandbox.limits import Limits
 
-__all__ = ["AccountLine", "Journal"]
+__all__ = ["AccountLine", "DeletedLine", "Journal"]
 
 ACTIVITY_SECONDS = 5.0
 
@@ -44,7 +44,14 @@ class AccountLine(msgspec.Struct, frozen=True, kw_only=True, tag="account"):
     suspended: bool = False
 
 
-Line = AccountLine | Grant | FileRecord
+class DeletedLine(msgspec.Struct, frozen=True, tag="deleted"):
+    """What stood at a path was deleted, with all that was in it."""
+
+    account: str
+    path: str
+
+
+Line = AccountLine | Grant | FileRecord | DeletedLine
 
 
 class Journal:

@@ -1,4 +1,4 @@
-"""The routes that only look: metadata, listings, downloads, the account and its space; and the one that revokes."""
+"""The routes that only look: metadata, listings, downloads, the account and its space; and those that delete and revoke."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 
-from archiver.sandbox.namespace import FileEntry
+from archiver.sandbox.namespace import FileEntry, WriteRefusedError
 from archiver.sandbox.refusals import Reply, api_error, union
 from archiver.sandbox.route import Call, Route
 from archiver.sandbox.uploading import metadata
-from archiver.sandbox.wire import ContinueArg, DownloadArg, FileMetadata, FolderMetadata, ListFolderArg, MetadataArg
+from archiver.sandbox.wire import ContinueArg, DeleteArg, DownloadArg, FileMetadata, FolderMetadata, ListFolderArg, MetadataArg
 
 __all__ = ["LOOKING_ROUTES"]
 
@@ -60,6 +60,18 @@ def _listing_page(call: Call, entries: list[FileMetadata | FolderMetadata], limi
     cursor = secrets.token_urlsafe(32)
     call.account.cursors[cursor] = [limit, *islice(entries, limit, None)]
     return Reply(body=_encode({"entries": entries[:limit], "cursor": cursor, "has_more": len(entries) > limit}))
+
+
+def _delete(call: Call, arg: DeleteArg) -> Reply:
+    try:
+        found = call.account.namespace.delete(arg.path, arg.parent_rev)
+    except WriteRefusedError as refused:
+        raise api_error({".tag": "path_write", "path_write": refused.error}) from refused
+    if found is None:
+        raise api_error(union("path_lookup", "not_found"))
+    shown = _shown(found)
+    call.world.deleted(call.account, found if isinstance(found, str) else found.path_display)
+    return Reply(body=_encode({"metadata": shown}))
 
 
 def _get_space_usage(call: Call, _arg: None) -> Reply:
@@ -118,6 +130,7 @@ def _escaped(character: str) -> str:
 
 LOOKING_ROUTES = {
     "files/get_metadata": Route(style="rpc", argument=MetadataArg, answer=_get_metadata),
+    "files/delete_v2": Route(style="rpc", argument=DeleteArg, answer=_delete),
     "files/download": Route(style="download", argument=DownloadArg, answer=_download),
     "files/list_folder": Route(style="rpc", argument=ListFolderArg, answer=_list_folder),
     "files/list_folder/continue": Route(style="rpc", argument=ContinueArg, answer=_list_folder_continue),

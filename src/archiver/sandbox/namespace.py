@@ -115,6 +115,30 @@ class Namespace:
         entry.visible_at = now
         return entry
 
+    def delete(self, path: str, parent_rev: str | None) -> FileEntry | str | None:
+        """Takes away a file, or a folder with all that is in it.
+
+        Args:
+            path: Or an ``id:…``.
+            parent_rev: Only this revision of a file.
+
+        Returns:
+            What it was; None if there is nothing.
+
+        Raises:
+            WriteRefusedError: It is another revision by now, or no file.
+        """
+        found = self.find(path)
+        if parent_rev is not None and found is not None and (isinstance(found, str) or found.rev != parent_rev):
+            raise WriteRefusedError(union("conflict", "folder" if isinstance(found, str) else "file"))
+        lower = "" if found is None else (found if isinstance(found, str) else found.path_display).lower()
+        for entry in [entry for place, entry in self.files.items() if lower and (place == lower or place.startswith(lower + "/"))]:
+            del self.files[entry.path_lower], self._by_id[entry.id]
+            self.used_bytes -= entry.content.size
+        for place in [place for place in self.folders if lower and (place == lower or place.startswith(lower + "/"))]:
+            del self.folders[place]
+        return found
+
     def restore(self, entry: FileEntry) -> None:
         """Puts back a file as a journal has it, without any check."""
         old = self.files.get(entry.path_lower)

@@ -14,6 +14,7 @@ __all__ = [
     "Commit",
     "ContinueArg",
     "Cursor",
+    "DeleteArg",
     "DownloadArg",
     "FileMetadata",
     "FinishArg",
@@ -153,6 +154,13 @@ class MetadataArg(msgspec.Struct):
     """``files/get_metadata``."""
 
     path: ReadPath
+
+
+class DeleteArg(msgspec.Struct):
+    """``files/delete_v2``."""
+
+    path: ReadPath
+    parent_rev: str | None = None
 
 
 class DownloadArg(msgspec.Struct):

@@ -16,7 +16,7 @@ from archiver.sandbox.content import ContentStore
 from archiver.sandbox.faults import FaultScript
 from archiver.sandbox.grants import ACCESS_TOKEN_SECONDS, App, Grant, Grants
 from archiver.sandbox.hashing import Content
-from archiver.sandbox.journal import AccountLine, Journal
+from archiver.sandbox.journal import AccountLine, DeletedLine, Journal
 from archiver.sandbox.ledger import AccountRecord, FileRecord, Ledger
 from archiver.sandbox.limits import Limits
 from archiver.sandbox.namespace import FileEntry
@@ -165,6 +165,11 @@ class World:
         if self.journal is not None:
             self.journal.write([account.file_record(entry) for entry in entries])
 
+    def deleted(self, account: AccountState, path: str) -> None:
+        """Writes a deletion to the journal; called before it is answered."""
+        if self.journal is not None:
+            self.journal.write([DeletedLine(account.name, path)])
+
     def note_activity(self) -> None:
         """Writes what was asked, now and then."""
         if self.journal is not None:
@@ -219,6 +224,8 @@ class World:
                     self.accounts[line.name] = AccountState(line, self.store, now, records.get(line.name))
                 case Grant():
                     self.grants.add(line)
+                case DeletedLine(account=name, path=path):
+                    self.accounts[name].namespace.delete(path, None)
                 case FileRecord():
                     content = Content(line.size, line.sha256, line.content_hash)
                     times = (line.client_modified, line.server_modified)

@@ -72,3 +72,16 @@ async def test_without_contents_there_is_nothing_to_download(client: Client) -> 
         other = Client(sandbox, sandbox.add_account("airline"), client.http)
         await other.upload("/a", b"sound")
         assert (await other.content("files/download", {"path": "/a"})).tags == "path/restricted_content"
+
+
+async def test_a_file_is_deleted_if_it_is_the_revision_that_is_meant(client: Client) -> None:
+    """A revision that is not there any more deletes nothing; what is deleted is gone, a folder with all that is in it."""
+    made = (await client.upload("/A/b.wav", b"sound")).json
+    await client.upload("/A/c.wav", b"more")
+    reply = await client.rpc("files/delete_v2", {"path": "/a/b.wav", "parent_rev": "0123456789abcde"})
+    assert (reply.status, reply.tags) == (409, "path_write/conflict/file")
+    assert (await client.rpc("files/delete_v2", {"path": "/a/b.wav", "parent_rev": made["rev"]})).json["metadata"]["id"] == made["id"]
+    assert (await client.rpc("files/delete_v2", {"path": made["id"]})).tags == "path_lookup/not_found"
+    assert (await client.rpc("files/delete_v2", {"path": "/a"})).json["metadata"][".tag"] == "folder"
+    assert (await client.rpc("files/get_metadata", {"path": "/A/c.wav"})).tags == "path/not_found"
+    assert (await client.rpc("users/get_space_usage", None)).json["used"] == 0

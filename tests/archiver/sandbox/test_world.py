@@ -8,7 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from archiver.sandbox.hashing import digest
 from archiver.sandbox.limits import Limits
+from archiver.sandbox.wire import Commit
 from archiver.sandbox.world import World
 
 
@@ -69,3 +71,16 @@ def test_the_ledger_is_a_copy(world: World) -> None:
     ledger = world.ledger()
     world.accounts["airline"].activity.called("files/upload", 1.0, commits=True)
     assert ledger.accounts["airline"].calls == {}
+
+
+def test_what_was_deleted_stays_deleted(world: World, tmp_path: Path) -> None:
+    """A sandbox that starts again after a kill does not bring back what its customer deleted."""
+    world.add_account("airline")
+    account = world.accounts["airline"]
+    entry = account.namespace.commit(Commit(path="/a"), digest(b"a"), 1.0)
+    world.committed(account, [entry])
+    account.namespace.delete("/a", None)
+    world.deleted(account, "/a")
+    again = World(tmp_path, journal=True)
+    assert not again.accounts["airline"].namespace.files
+    again.close()

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from archiver.adapter import Option
-from archiver.destinations.dropbox.api import Hosts
+from archiver.destinations.dropbox.api import PROVIDER, Hosts
 from archiver.destinations.dropbox.destination import FEATURES, DropboxDestination
 from archiver.destinations.dropbox.wire import header_json
 from archiver.destinations.port import Context
 from archiver.errors import ConfigError
 from archiver.http.addresses import option_url, option_word
-from archiver.oauth import Credentials, KeptTokens
+from archiver.oauth import Credentials, KeptTokens, Link
 
 __all__ = ["ADAPTER", "DropboxAdapter"]
 
 _API = "https://api.dropboxapi.com"
 _CONTENT = "https://content.dropboxapi.com"
+_PAGE = "https://www.dropbox.com"
 
 
 class DropboxAdapter:
@@ -63,6 +67,19 @@ class DropboxAdapter:
         root = options["root"].strip("/")
         hosts = Hosts(api_url=api_url, content_url=content_url, headers=headers)
         return DropboxDestination(context, credentials, hosts, f"/{root}" if root else "", kept=self._kept)
+
+
+    def link(self, options: Mapping[str, Any]) -> Link:
+        """How a Dropbox is linked; PKCE needs no secret of the application."""
+        words = {name: option_word(self.name, options, name) for name in ("app_key", "app_secret")}
+        if not words["app_key"]:
+            raise ConfigError("dropbox needs the option 'app_key'", hint="It stands in the app's settings at Dropbox.")
+        api_url = option_url(self.name, "api_url", options.get("api_url", _API))
+        page = _PAGE if api_url == _API else api_url
+        provider = msgspec.structs.replace(
+            PROVIDER, authorize_url=f"{page}/oauth2/authorize", token_url=f"{api_url}/oauth2/token", revoke_url=f"{api_url}/2/auth/token/revoke"
+        )
+        return Link(provider=provider, client_id=words["app_key"], client_secret=words["app_secret"])
 
 
 ADAPTER = DropboxAdapter()

@@ -91,6 +91,18 @@ class DropboxDestination:
             raise QuotaFullError("this Dropbox is full", hint="Free some space; the lane goes on by itself.")
         return Account(name=account.email, used_bytes=space.used, free_bytes=allocated - taken if allocated else None)
 
+    async def remove(self, receipt: Receipt) -> bool:
+        """Deletes a file if it is still the revision that was written. See `archiver.destinations.port.Removing`."""
+        argument = {"path": receipt.path} | ({"parent_rev": receipt.revision} if receipt.revision else {})
+        request = Request(route="files/delete_v2", kind=CallKind.COMMIT, body=lambda: msgspec.json.encode(argument))
+        try:
+            await self._api.call(request, lambda _: None)
+        except NotThereError:
+            return True
+        except ConflictError:
+            return False
+        return True
+
     async def close(self) -> None:
         """There is nothing to let go of: the HTTP session is the process's, and unused sessions end by themselves."""
 

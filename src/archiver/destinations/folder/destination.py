@@ -59,6 +59,10 @@ class FolderDestination:
         """Looks whether the folder can be written, and how much room there is."""
         return await asyncio.to_thread(self._look)
 
+    async def remove(self, receipt: Receipt) -> bool:
+        """Deletes a file that has the receipt's bytes still. See `archiver.destinations.port.Removing`."""
+        return await asyncio.to_thread(self._remove, receipt)
+
     async def close(self) -> None:
         """There is nothing to let go of."""
 
@@ -75,6 +79,13 @@ class FolderDestination:
         except OSError as error:
             raise translate(error) from error
         return Account(name=str(tree.root), free_bytes=room.f_bavail * room.f_frsize)
+
+    def _remove(self, receipt: Receipt) -> bool:
+        try:
+            self._tree.check()
+            return self._tree.remove(receipt.path, receipt.size, receipt.sha256)
+        except OSError as error:
+            raise translate(error) from error
 
     def _put_batch(self, uploads: list[Upload]) -> list[Outcome]:
         """One outcome per upload. What concerns the whole folder ends the batch: the rest gets the same outcome."""

@@ -191,6 +191,32 @@ class Tree:
             part.abandon()
         return recovered
 
+    def remove(self, path: str, size: int, sha256: str) -> bool:
+        """Takes a file away that has these bytes still; its folder stays.
+
+        Returns:
+            False if something else stands at the path.
+
+        Raises:
+            RejectedError: The path would lead out of the root.
+            OSError: Anything else.
+        """
+        parent, _, name = path.rpartition("/")
+        folder = self.root.joinpath(*_parts(parent))
+        _check_part(name)
+        if not folder.resolve().is_relative_to(self.root.resolve()):
+            return False
+        try:
+            _same(folder / name, size, sha256)
+            (folder / name).unlink()
+        except FileNotFoundError:
+            return True
+        except ConflictError:
+            return False
+        if self._fsync:
+            _sync_folder(folder)
+        return True
+
     def sync_folders(self, paths: list[str]) -> None:
         """Waits until the disk has the new names of a batch."""
         if self._fsync:

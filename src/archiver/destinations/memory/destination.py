@@ -110,6 +110,10 @@ class MemoryDestination:
             CallKind.LOOK, 0, 0, lambda: Account(name="memory", used_bytes=sum(found.size for found in self.store.objects.values()))
         )
 
+    async def remove(self, receipt: Receipt) -> bool:
+        """Takes an object away; may be refused as any other call."""
+        return await self._call(CallKind.COMMIT, 1, 0, lambda: self.store.remove(receipt.path, receipt.sha256))
+
     async def close(self) -> None:
         """Remembers that it was closed; the store stays."""
         self.closed = True

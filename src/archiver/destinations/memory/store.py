@@ -96,3 +96,11 @@ class MemoryStore:
         new = StoredObject(path=path, data=data if self.keep_bytes else b"", size=size, sha256=sha256, remote_id=f"memory-{number}")
         self.objects[path] = new
         return new, False
+
+    def remove(self, path: str, sha256: str) -> bool:
+        """Takes an object away; False if other bytes are at the path."""
+        there = self.objects.get(path)
+        if there is not None and there.sha256 != sha256:
+            return False
+        self.objects.pop(path, None)
+        return True

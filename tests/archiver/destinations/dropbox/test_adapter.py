@@ -96,3 +96,16 @@ async def test_a_wrong_path_root(box: Any) -> None:
     outcome = (await put(destination, [whole(1, b"x")]))[1]
     assert outcome.state == "misconfigured"
     assert "path root" in outcome.reason
+
+
+def test_a_dropbox_is_linked_on_its_page() -> None:
+    """The application's key is needed, its secret is not; the page and the token endpoint are Dropbox's, or those of a test."""
+    link = ADAPTER.link({"app_key": " key "})
+    assert (link.client_id, link.client_secret, link.option) == ("key", "", "refresh_token")
+    assert link.provider.authorize_url == "https://www.dropbox.com/oauth2/authorize"
+    assert link.provider.token_url == "https://api.dropboxapi.com/oauth2/token"
+    local = ADAPTER.link({"app_key": "key", "app_secret": "canary", "api_url": "http://127.0.0.1:1"})
+    assert local.provider.authorize_url == "http://127.0.0.1:1/oauth2/authorize"
+    assert "canary" not in repr(local)
+    with pytest.raises(ConfigError, match="app_key"):
+        ADAPTER.link({})
