@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import Annotated
+from typing import Annotated, Literal
 
 import structlog
 from cyclopts import Parameter
@@ -16,6 +16,7 @@ from archiver.cli.progress import Display, live
 from archiver.cli.signals import draining
 from archiver.cli.status import tell_parked
 from archiver.cli.version import installed_version
+from archiver.cli.watching import Watch, watching
 from archiver.observe import log
 from archiver.settings import Settings
 
@@ -31,6 +32,8 @@ async def run(  # noqa: PLR0913  each is a flag
     bytes_in_flight: str | None = None,
     drain_seconds: float | None = None,
     sweep_seconds: float | None = None,
+    metrics: str | None = None,
+    log_items: Literal["auto", "yes", "no"] | None = None,
     options: Options | None = None,
 ) -> int:
     """Archive what every customer's sources have, and what comes, until told to stop.
@@ -50,6 +53,8 @@ async def run(  # noqa: PLR0913  each is a flag
         bytes_in_flight: Most bytes held in memory at one time, such as 32MiB.
         drain_seconds: How long uploads may still run after a stop was asked for.
         sweep_seconds: How often lanes are looked through for work that no hint told of.
+        metrics: Serve metrics and health there, such as 127.0.0.1:9464; nobody from outside should reach it.
+        log_items: Whether each archived item is a log line; auto is where lines are JSON.
     """
     out = Output(options, lossy=True)
     settings = settings_of(
@@ -58,17 +63,24 @@ async def run(  # noqa: PLR0913  each is a flag
         bytes_in_flight=bytes_in_flight,
         drain_seconds=drain_seconds,
         sweep_seconds=sweep_seconds,
+        metrics=metrics,
+        log_items=log_items,
     )
     stop = asyncio.Event()
     async with Archiver.open(settings, serve=True) as archiver:
         if not await archiver.customers():
             out.say("There are no customers yet; add some from elsewhere: archiver customers add NAME --from folder:PATH --to folder:PATH")
         out.say("Ctrl-C lets what has begun end, and stops.")
-        with live(out) as display, draining(stop, lambda: _tell_draining(out, display, settings)):
-            log.configure(settings.log_level, settings.log_format)
-            _log.info("Serving", database=settings.shown_database, pid=os.getpid(), version=installed_version())
-            ended = await archiver.run(stop, until_empty=until_empty, listener=log.log_events(), beside=[display.watch(archiver)])
+        with live(out) as display:
+            items = None if settings.log_items == "auto" else settings.log_items == "yes"
+            events = log.configure(settings.log_level, settings.log_format, items=items)
+            async with watching(archiver, settings, stop, [events.listen]) as watch:
+                with draining(stop, lambda: _tell_draining(out, display, settings, watch)):
+                    _tell_serving(out, settings, watch)
+                    beside = [display.watch(archiver), *watch.beside]
+                    ended = await archiver.run(stop, until_empty=until_empty, listener=watch.listener, beside=beside)
             display.show(await archiver.progress())
+            events.close()
             _log.info("Stopped", drained=ended)
         progress = await archiver.progress()
     _tell_end(out, progress, ended=ended)
@@ -76,7 +88,14 @@ async def run(  # noqa: PLR0913  each is a flag
     return 1 if until_empty and progress.unreadable else 0
 
 
-def _tell_draining(out: Output, display: Display, settings: Settings) -> None:
+def _tell_serving(out: Output, settings: Settings, watch: Watch) -> None:
+    if watch.address:
+        out.say(f"Metrics: http://{watch.address}/metrics, health: http://{watch.address}/healthz")
+    _log.info("Serving", database=settings.shown_database, pid=os.getpid(), version=installed_version(), metrics=watch.address)
+
+
+def _tell_draining(out: Output, display: Display, settings: Settings, watch: Watch) -> None:
+    watch.supervisor.stopping()
     uploads = sum(lane.in_flight for lane in display.latest.lanes) if display.latest else 0
     display.note = "stopping"
     _log.info("Draining", in_flight=uploads, seconds=settings.drain_seconds)

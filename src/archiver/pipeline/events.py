@@ -166,7 +166,7 @@ class DeliveryArchived(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=F
     """The database knows that a delivery is archived.
 
     ``seconds`` is how long this try took; ``dwell`` how long since it was ready, in seconds; ``in_flight`` how many of its lane are on
-    their way besides; ``recovered`` says that the storage had it already.
+    their way, with those of its batch; ``recovered`` says that the storage had it already.
     """
 
     delivery: int

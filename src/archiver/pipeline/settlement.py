@@ -323,7 +323,9 @@ class Settlement:
         failpoint("settle.committed")
         archived = 0
         doubtful: dict[Lane, None] = {}
+        flying: dict[Lane, int] = {}
         for lane, settled in batch:
+            flying.setdefault(lane, len(lane.in_flight))
             took = lane.settled(settled.delivery_id)
             if settled.delivery_id in refused:
                 doubtful[lane] = None
@@ -332,7 +334,7 @@ class Settlement:
                 archived += 1
                 self.archived_bytes += settled.size
                 if self._listener is not ignore_event:  # it is made for each item: not for nobody
-                    self._tell_archived(lane, settled, settled.receipt, took)
+                    self._tell_archived(lane, settled, settled.receipt, took, flying[lane])
             elif settled.state is DeliveryState.WAITING and self._control is not None:
                 self._control.due_at(lane, settled.ready_at)
         self.archived += archived
@@ -344,7 +346,7 @@ class Settlement:
                 self._control.refused(lane)
         failpoint("demand.returned")
 
-    def _tell_archived(self, lane: Lane, settled: Settled, receipt: Receipt, seconds: float) -> None:
+    def _tell_archived(self, lane: Lane, settled: Settled, receipt: Receipt, seconds: float, in_flight: int) -> None:
         self._listener(
             DeliveryArchived(
                 delivery=settled.delivery_id,
@@ -355,7 +357,7 @@ class Settlement:
                 size=settled.size,
                 seconds=seconds,
                 dwell=max(0, receipt.archived_at - settled.ready_at) / 1000,
-                in_flight=len(lane.in_flight),
+                in_flight=in_flight,
                 recovered=receipt.recovered,
             )
         )

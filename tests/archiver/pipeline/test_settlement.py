@@ -155,7 +155,7 @@ async def test_each_archived_delivery_is_told_once_it_is_committed(bench: Bench)
     await bench.settle((first, Archived(receipt)), (second, Archived(receipt)))
     (told,) = [event for event in bench.events if isinstance(event, DeliveryArchived)]
     assert (told.delivery, told.lane, told.customer, told.provider, told.attempt) == (2, 2, "acme", "memory", 1)
-    assert (told.size, told.dwell, told.in_flight, told.recovered) == (10, 2.0, 0, True)
+    assert (told.size, told.dwell, told.in_flight, told.recovered) == (10, 2.0, 2, True)
     assert 0.0 < told.seconds < 1.0
 
 

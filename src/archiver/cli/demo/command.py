@@ -79,9 +79,9 @@ async def _archive(out: Output, world: World, settings: Settings) -> Verdict | N
     async with Archiver.open(settings, serve=True) as archiver:
         await world.introduce(archiver)
         with live(out) as display, draining(stop, interrupt):
-            log.configure(settings.log_level, settings.log_format)
+            events = log.configure(settings.log_level, settings.log_format, items=False)
             beside = [display.watch(archiver), world.unfold(archiver, stop)]
-            await archiver.run(stop, listener=log.log_events(), beside=beside)
+            await archiver.run(stop, listener=events.listen, beside=beside)
             progress = await archiver.progress()
             display.show(progress)
         if interrupted.is_set():
