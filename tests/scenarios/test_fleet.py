@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import time
 
 import pytest
 
@@ -13,7 +12,7 @@ from archiver.sandbox.limits import Limits
 from archiver.sandbox.remote import SandboxProcess
 from support.crew import TTL, Crew
 from support.machine import Machine
-from support.postgres import OwnServer, Server
+from support.postgres import Server
 
 # Calls take a while, so that faults fall into the middle of them; and a few are refused.
 LIMITS = Limits(latency=0.03, commit_seconds=0.05, commit_seconds_per_file=0.002, calls_per_second=20.0, burst=10.0, retry_after=1)
@@ -125,27 +124,3 @@ async def test_five_workers_of_which_some_die_some_sleep_and_some_come(crew: Cre
     await crew.stop_all()
     await crew.check()
     assert crew.workers[0].returncode == -signal.SIGKILL
-
-
-@pytest.mark.scenario
-@pytest.mark.timeout(180)
-async def test_row_09_a_database_that_restarts_stops_nobody(machine: Machine, sandbox: SandboxProcess) -> None:
-    """The server crashes and comes back, once sooner than the time to live and once later: nobody exits, nothing is lost, nothing twice."""
-    with OwnServer() as server:
-        crew = Crew(machine, server, server.create("archiver"), sandbox)
-        await crew.add_customers(6, LIMITS)
-        await crew.start(2)
-        async with crew.raining(10, every=0.3):
-            for away in (0.2, TTL * 1.5):
-                await asyncio.sleep(1.5)
-                await asyncio.to_thread(server.stop, "immediate")
-                await asyncio.sleep(away)
-                await asyncio.to_thread(server.start)
-                began = time.monotonic()
-                await crew.until_shared()
-                assert time.monotonic() - began < 15
-        await crew.until_archived()
-        assert all(worker.returncode is None for worker in crew.workers)
-        await crew.stop_all()
-        await crew.check()
-        assert "DatabaseAway" in crew.log(0)

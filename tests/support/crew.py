@@ -206,7 +206,7 @@ class Crew:
     # -- what must be true ----------------------------------------------------------------------------------------------------------
 
     async def until_archived(self, seconds: float = 60.0) -> None:
-        """Returns when everything that was written is archived, by the database."""
+        """Returns when everything that was written until now is archived, by the database."""
         wanted = sum(len(hashes) for hashes in self.hashes.values())
         try:
             async with asyncio.timeout(seconds):

@@ -7,6 +7,7 @@ in which databases may be made and dropped; a server of a test's own is always m
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import socket
@@ -16,6 +17,7 @@ import warnings
 from pathlib import Path
 from typing import Literal, Self
 
+import psutil
 import psycopg
 from psycopg import sql
 
@@ -97,10 +99,27 @@ class OwnServer(Server):
         if self.running:
             self._control("stop", "-w", "-t", "30", "-m", mode)
 
+    def kill(self) -> None:
+        """SIGKILL to all of its processes at once; harmless if it is stopped."""
+        if (server := self._process) is not None:
+            processes = [server, *server.children(recursive=True)]
+            for process in processes:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+            psutil.wait_procs(processes, timeout=10)
+
     @property
     def running(self) -> bool:
         """Whether it runs."""
-        return (self.folder / "postmaster.pid").exists()
+        return self._process is not None
+
+    @property
+    def _process(self) -> psutil.Process | None:
+        """Its first process. The file that names it outlives a server that was killed."""
+        try:
+            return psutil.Process(int((self.folder / "postmaster.pid").read_text().split()[0]))
+        except (FileNotFoundError, psutil.NoSuchProcess):
+            return None
 
     def log(self) -> str:
         """What it has written about itself."""
