@@ -24,6 +24,7 @@ from archiver.pipeline.assembly import Assembly, Parts
 from archiver.pipeline.collector import Collector
 from archiver.pipeline.contents import Contents
 from archiver.pipeline.events import Listener, ignore_event
+from archiver.people import Door
 from archiver.pipeline.share import Budget
 from archiver.settings import Settings
 from archiver.snapshot import Lookout, Moment, Snapshot, lane_progress
@@ -51,6 +52,7 @@ class Archiver:
         self._vault = Vault(keys=settings.key.reveal(), key_file=settings.key_file)
         self._assembly: Assembly | None = None
         self._lookout = Lookout(engine.database, clock)
+        self.door = Door(engine.database, clock)
         self._began = 0.0
 
     @classmethod

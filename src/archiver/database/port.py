@@ -26,6 +26,7 @@ from archiver.database.records import (
     Worker,
     WorkerRow,
 )
+from archiver.database.people import People
 from archiver.database.survey import Survey, Totals
 from archiver.lifecycle import DeliveryState
 from archiver.model import (
@@ -63,7 +64,7 @@ __all__ = [
 ]
 
 
-class Database(Survey, Protocol):
+class Database(People, Survey, Protocol):
     """Everything that Archiver remembers. Methods may be called concurrently; each is one transaction.
 
     Raises:

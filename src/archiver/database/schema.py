@@ -14,12 +14,14 @@ from enum import StrEnum
 
 import sqlalchemy as sa
 
+from archiver.database.people import Rank
 from archiver.database.texts import Words
 from archiver.lifecycle import DeliveryState
 from archiver.model import ConnectionState, CustomerState, Kind, Role
 
 __all__ = [
     "HEAD",
+    "api_keys",
     "connections",
     "cursors",
     "customers",
@@ -29,10 +31,13 @@ __all__ = [
     "lane_counters",
     "metadata",
     "receipts",
+    "sessions",
+    "user_invitations",
+    "users",
     "workers",
 ]
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision of ``archiver.database.migrations``; kept here so that opening an up-to-date database need not load Alembic."""
 
 metadata = sa.MetaData(
@@ -109,6 +114,9 @@ connections = sa.Table(
     _one_of("role", Role),
     _one_of("state", ConnectionState),
 )
+
+_NEEDY = sa.text("state <> 'active'")
+sa.Index("connections_needy", connections.c.state_since, connections.c.id, sqlite_where=_NEEDY, postgresql_where=_NEEDY)
 
 cursors = sa.Table(
     "cursors",
@@ -187,6 +195,53 @@ receipts = sa.Table(
     sa.Column("remote_hash", Words, nullable=False),
     sa.Column("archived_at", _Time, nullable=False),
     sa.Column("recovered", sa.Boolean, nullable=False),
+)
+
+users = sa.Table(
+    "users",
+    metadata,
+    sa.Column("id", _Id, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("rank", sa.Text, nullable=False),
+    sa.Column("password", sa.Text, nullable=False),
+    sa.Column("created_at", _Time, nullable=False),
+    sa.Column("seen_at", _Time, nullable=False),
+    _one_of("rank", Rank),
+)
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("user_id", _Id, sa.ForeignKey("users.id"), nullable=False, index=True),
+    sa.Column("origin", sa.Text, nullable=False),
+    sa.Column("created_at", _Time, nullable=False),
+    sa.Column("seen_at", _Time, nullable=False),
+    sa.Column("expires_at", _Time, nullable=False),
+)
+
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("rank", sa.Text, nullable=False),
+    sa.Column("created_by", sa.Text, nullable=False),
+    sa.Column("created_at", _Time, nullable=False),
+    sa.Column("expires_at", _Time, nullable=False),
+    sa.Column("used_at", _Time, nullable=False),
+    _one_of("rank", Rank),
+)
+
+user_invitations = sa.Table(
+    "user_invitations",
+    metadata,
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("user", sa.Text, nullable=False),
+    sa.Column("rank", sa.Text, nullable=False),
+    sa.Column("expires_at", _Time, nullable=False),
+    _one_of("rank", Rank),
 )
 
 lane_counters = sa.Table(

@@ -19,6 +19,7 @@ from sqlalchemy.dialects import postgresql
 
 from archiver.database import migrations, schema
 from archiver.database.engine.migrating import migrate
+from archiver.database.people import Rank
 from archiver.lifecycle import DeliveryState
 from archiver.model import ConnectionState, CustomerState, Kind, Role
 
@@ -76,6 +77,9 @@ def test_the_head_is_the_newest_migration() -> None:
         ("connections", "role", Role),
         ("items", "kind", Kind),
         ("deliveries", "state", DeliveryState),
+        ("users", "rank", Rank),
+        ("api_keys", "rank", Rank),
+        ("user_invitations", "rank", Rank),
     ],
 )
 def test_the_constraints_have_the_words_of_the_enums(migrated: sa.Connection, table: str, column: str, words: type[StrEnum]) -> None:
@@ -99,6 +103,9 @@ def test_postgresql_can_have_the_same_tables() -> None:
             "lane_counters",
             "journal",
             "workers",
+            "sessions",
+            "api_keys",
+            "user_invitations",
         }
         for index in table.indexes:
             str(sa.schema.CreateIndex(index).compile(dialect=dialect))

@@ -23,6 +23,7 @@ import pytest
 from archiver.database.conformance.births import BirthConformance
 from archiver.database.conformance.customers import CustomersConformance
 from archiver.database.conformance.looking import LookingConformance
+from archiver.database.conformance.people import PeopleConformance
 from archiver.database.conformance.reading import ReadingConformance
 from archiver.database.conformance.settling import SettlingConformance
 from archiver.database.conformance.survey import SurveyConformance
@@ -32,7 +33,7 @@ __all__ = ["DatabaseConformance"]
 
 
 class DatabaseConformance(
-    CustomersConformance, BirthConformance, ReadingConformance, SettlingConformance, LookingConformance, SurveyConformance
+    CustomersConformance, BirthConformance, ReadingConformance, SettlingConformance, LookingConformance, SurveyConformance, PeopleConformance
 ):
     """The promises of `archiver.database.port.Database` which do not depend on the engine.
 

@@ -7,7 +7,9 @@ import secrets as random
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
-from archiver.database.engine import customers, looking, survey
+from archiver.database.engine import customers, looking
+from archiver.database.engine.keeping_people import KeepsPeople
+from archiver.database.engine.surveying import Surveys
 from archiver.database.port import (
     Birth,
     Births,
@@ -18,7 +20,6 @@ from archiver.database.port import (
     Settled,
     Start,
     Taken,
-    Totals,
     Want,
     Worker,
     WorkerRow,
@@ -40,7 +41,7 @@ __all__ = ["PostgresDatabase"]
 _T = TypeVar("_T")
 
 
-class PostgresDatabase:
+class PostgresDatabase(KeepsPeople, Surveys):
     """Everything that Archiver remembers, on a PostgreSQL server, for any number of processes.
 
     See `archiver.database.port` for what each method promises. Four connections, a thread each: one writes, one has the hot reads, one is
@@ -261,21 +262,9 @@ class PostgresDatabase:
         self._listener.tell()
         return result
 
-    async def totals(self, now: Millis) -> Totals:
-        """The sums over every lane."""
-        return await self._looker.core(survey.totals, now)
-
     async def oldest_waiting(self) -> Mapping[LaneId, Millis]:
         """When the oldest waiting item of each lane was discovered."""
         return await self._looker.core(oldest_waiting)
-
-    async def counters_of(self, lanes: Sequence[LaneId]) -> Sequence[LaneCounters]:
-        """These lanes' numbers."""
-        return await self._looker.core(survey.counters_of, lanes)
-
-    async def needing(self, limit: int) -> Sequence[LaneId]:
-        """Lanes that are not active."""
-        return await self._looker.core(survey.needing, limit)
 
     def _now(self) -> Millis:
         return int(self._clock.wall() * 1000)

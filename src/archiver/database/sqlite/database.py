@@ -7,9 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from archiver.database.engine import customers, looking, survey
+from archiver.database.engine import customers, looking
+from archiver.database.engine.keeping_people import KeepsPeople
 from archiver.database.engine.migrating import migrate
-from archiver.database.port import Birth, Births, DeliveryRow, LaneCounters, LaneRecord, Owner, Settled, Start, Totals, Want, Worker
+from archiver.database.engine.surveying import Surveys
+from archiver.database.port import Birth, Births, DeliveryRow, LaneCounters, LaneRecord, Owner, Settled, Start, Want, Worker
 from archiver.database.sqlite import opening, owning, settling
 from archiver.database.sqlite.births import BirthRows, add_births
 from archiver.database.sqlite.handle import Handle
@@ -24,7 +26,7 @@ from genstage.clock import Clock, SystemClock
 __all__ = ["SqliteDatabase"]
 
 
-class SqliteDatabase:
+class SqliteDatabase(KeepsPeople, Surveys):
     """Everything that Archiver remembers, in one file. See `archiver.database.port.Database` for what each method promises.
 
     Three connections, a thread each: what is written waits only for what is written, the hot reads for nobody, and a person who looks at
@@ -204,21 +206,9 @@ class SqliteDatabase:
         """Rejected and gone deliveries become waiting again."""
         return await self._writer.core(looking.retry, customer, reason, ids, now)
 
-    async def totals(self, now: Millis) -> Totals:
-        """The sums over every lane."""
-        return await self._looker.core(survey.totals, now)
-
     async def oldest_waiting(self) -> Mapping[LaneId, Millis]:
         """When the oldest waiting item of each lane was discovered."""
         return await self._looker.core(oldest_waiting)
-
-    async def counters_of(self, lanes: Sequence[LaneId]) -> Sequence[LaneCounters]:
-        """These lanes' numbers."""
-        return await self._looker.core(survey.counters_of, lanes)
-
-    async def needing(self, limit: int) -> Sequence[LaneId]:
-        """Lanes that are not active."""
-        return await self._looker.core(survey.needing, limit)
 
     def _now(self) -> Millis:
         return int(self._clock.wall() * 1000)
