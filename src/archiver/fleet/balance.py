@@ -154,6 +154,8 @@ class Balance:
             return
         await self._database.give_back(worker, ended)
         await self._assembly.gave_back(ended)
+        if not self._stopping:  # at the end it is told of all that could not be read
+            self._assembly.collector.forget(ended)
         self._listener(CustomersGivenBack(worker=worker.id, customers=len(ended)))
         self._next_look = 0.0  # room for others who are to go
 

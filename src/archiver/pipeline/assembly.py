@@ -109,6 +109,7 @@ class Assembly:
             clock=parts.clock,
             listener=parts.listener,
             jitter=jitter,
+            patience=self._patience,
         )
 
     def services(self) -> list[Coroutine[None, None, None]]:
@@ -193,6 +194,7 @@ class Assembly:
         """
         held = list(self.holding.held)
         self.holding.forget(held)
+        self.collector.forget(held)
         self.lanes.held_anew()
         return len(held)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import aclosing
 
 import msgspec
@@ -19,6 +19,7 @@ from archiver.model import Connection, Customer, Discovery, LaneId, Role
 from archiver.naming import item_path
 from archiver.pipeline.contents import Contents
 from archiver.pipeline.events import Born, Listener, SourceFailed
+from archiver.pipeline.patience import Patience
 from archiver.sources.port import Page
 from genstage.clock import Clock
 
@@ -53,6 +54,7 @@ class Collector:
         clock: Time.
         listener: Told what happens.
         jitter: Where randomness comes from; its own by default.
+        patience: With the database, for who watches: what a source gave is kept until it can be written. Who only collects needs none.
 
     Attributes:
         passed: Sources that were passed over completely, or tried several times in vain.
@@ -69,6 +71,7 @@ class Collector:
         clock: Clock,
         listener: Listener,
         jitter: random.Random | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self._database = database
         self._contents = contents
@@ -77,22 +80,29 @@ class Collector:
         self._clock = clock
         self._listener = listener
         self._jitter = jitter or random.Random()  # noqa: S311  spreads retries, guards nothing
+        self._patience = patience
+        self._customers: dict[int, int] = {}  # of the sources that fail
         self.passed: set[int] = set()
         self.failing: dict[int, SourceFailed] = {}
 
     async def watch(self, customer: Customer, source: Connection) -> None:
-        """Collects from one source without end; returns only if the source is finite. A source that fails is tried again."""
+        """Collects from one source without end; returns only if the source is finite. A source that fails is tried again.
+
+        That the database is away is no failure of the source: it waits, and the page with it.
+        """
+        patience = self._patience
+        assert patience is not None, "who watches needs patience"  # noqa: S101  a wiring mistake, not a condition of the world
         failures = 0
         finished = False
         while not finished:
             try:
-                async with aclosing(self._contents.source(source).discover(await self._database.cursor(source.id))) as pages:
+                async with aclosing(self._contents.source(source).discover(await patience(self._database.cursor, source.id))) as pages:
                     async for page in pages:
-                        await self._add(customer, source, page)
+                        await patience(self._add, customer, source, page)
                         failures = 0
                         self.failing.pop(source.id, None)
                 finished = True
-            except ArchiverError as error:  # also a table that lost a column, also a database that is away: nobody else's trouble
+            except ArchiverError as error:  # also a table that lost a column: nobody else's trouble
                 failures += 1
                 await self._rest(customer, source, error.message, failures)
             except Exception as error:  # noqa: BLE001  told in the log; a bug in one adapter must not stop everybody else
@@ -105,10 +115,16 @@ class Collector:
         retry_in = min(_LONGEST_REST, 2.0 ** min(failures, 6)) * (0.5 + 0.5 * self._jitter.random())
         failed = SourceFailed(source=source.id, customer=customer.name, reason=reason, retry_in=retry_in)
         self.failing[source.id] = failed
+        self._customers[source.id] = customer.id
         self._listener(failed)
         if failures >= _TRIES:
             self.passed.add(source.id)
         await self._clock.sleep(retry_in)
+
+    def forget(self, customer_ids: Collection[int]) -> None:
+        """These customers are served elsewhere, where it is told how their sources are."""
+        for source_id in [source_id for source_id in self.failing if self._customers[source_id] in customer_ids]:
+            del self.failing[source_id]
 
     async def collect(self, customer: Customer, source: Connection) -> Collected:
         """One complete pass over what a source has now.

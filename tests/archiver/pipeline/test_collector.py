@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from archiver.errors import ConfigError
+from archiver.errors import ConfigError, DatabaseUnavailableError
 from archiver.lifecycle import DeliveryState
 from archiver.model import Role
 from archiver.pipeline.collector import Collector
 from archiver.pipeline.contents import Contents
 from archiver.pipeline.events import Born, SourceFailed
+from archiver.pipeline.patience import Patience
 from archiver.sources.memory import MemorySource
 from archiver.sources.port import Page
 from support.world import World, in_virtual_time
 
 
-def collector(world: World, hints: list[set[int]]) -> Collector:
+def collector(world: World, hints: list[set[int]], away: list[DatabaseUnavailableError] | None = None) -> Collector:
     return Collector(
         world.database,
         Contents(world.open_source),
@@ -24,6 +26,7 @@ def collector(world: World, hints: list[set[int]]) -> Collector:
         lambda lanes: hints.append(set(lanes)),
         clock=world.clock,
         listener=world.listen,
+        patience=Patience(world.clock, ([] if away is None else away).append),
     )
 
 
@@ -123,3 +126,61 @@ async def test_a_source_that_cannot_be_is_told_and_tried_again(world: World) -> 
     assert len(rests) == 3
     assert rests[0] < rests[2] <= 60
     assert (await world.counters("acme")).waiting == 4
+
+
+@in_virtual_time
+async def test_a_database_that_is_away_is_no_failure_of_the_source(world: World) -> None:
+    """What the source gave is kept until it can be written: the source is asked once, and nobody says that it cannot be read."""
+    await world.add_customer("acme")
+    asked = 0
+
+    class Counting(MemorySource):
+        async def discover(self, cursor: str) -> AsyncGenerator[Page]:
+            nonlocal asked
+            asked += 1
+            async for page in super().discover(cursor):
+                yield page
+
+    source: Any = Counting(finite=True)
+    world.sources[world.source_ids["acme"]] = source
+    world.put("acme", 4)
+    (customer,) = await world.database.customers()
+    (connection,) = await world.database.connections(role=Role.SOURCE)
+    world.database.fails.update(cursor=2, connections=2, add_births=2)
+    away: list[DatabaseUnavailableError] = []
+    some = collector(world, [], away)
+    began = world.clock.time()
+    await some.watch(customer, connection)
+    assert (len(away), asked) == (6, 1)
+    assert world.clock.time() - began < 15
+    assert some.failing == {}
+    assert world.seen(SourceFailed) == []
+    assert (await world.counters("acme")).waiting == 4
+
+
+@in_virtual_time
+async def test_of_a_customer_that_went_it_is_not_told_how_the_sources_are(world: World) -> None:
+    """A source that cannot be read is another worker's when its customer is."""
+    await world.add_customer("acme")
+    await world.add_customer("other")
+
+    class Away(MemorySource):
+        async def discover(self, cursor: str) -> AsyncGenerator[Page]:
+            raise ConfigError("the folder is away")
+            async for page in super().discover(cursor):
+                yield page
+
+    source: Any = Away()
+    some = collector(world, [])
+    connections = {connection.customer_id: connection for connection in await world.database.connections(role=Role.SOURCE)}
+    async with asyncio.TaskGroup() as group:
+        watching = []
+        for customer in await world.database.customers():
+            world.sources[connections[customer.id].id] = source
+            watching.append(group.create_task(some.watch(customer, connections[customer.id])))
+        while len(some.failing) < 2:
+            await world.clock.sleep(1)
+        some.forget([world.customer_ids["acme"]])
+        assert {failed.customer for failed in some.failing.values()} == {"other"}
+        for task in watching:
+            task.cancel()
