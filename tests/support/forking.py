@@ -21,7 +21,8 @@ import archiver.database.postgres
 import archiver.destinations.dropbox
 import archiver.sources.folder  # all of these are loaded for the forks
 from archiver.cli import main
-from archiver.destinations.dropbox import body, chunks, destination
+from archiver.destinations.dropbox import chunks, destination
+from archiver.http import body
 from archiver.sources.files import reader
 
 __all__ = ["CHUNK_BYTES", "WHOLE_BYTES", "Run", "serve"]
