@@ -20,7 +20,7 @@ from support.postgres import OwnServer
 from support.siege import Siege
 
 MOST_SECONDS = 15.0
-"""Until the work goes on after the server is back: at most five between two tries to connect, a time to live, and what a busy machine adds."""
+"""Until the work goes on after the server is back: five between two tries, a time to live, and what a busy machine adds."""
 LIMITS = Limits(latency=0.03, commit_seconds=0.05, commit_seconds_per_file=0.002, calls_per_second=20.0, burst=10.0, retry_after=1)
 
 
