@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test sim check format docs bench bench-pacer bench-line bench-archiver bench-database bench-genstage bench-scale lock clean
+.PHONY: help setup demo test sim conformance check format docs bench bench-pacer bench-line bench-archiver bench-database bench-destinations bench-genstage bench-scale lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -43,6 +43,9 @@ sim: $(READY) ## the real code in virtual time against every fault: SEEDS=n of t
 soak: $(READY) ## what takes too long for each run: minutes
 	$(BIN)/python -m pytest tests -m soak
 
+conformance: $(READY) ## the kit of tests on every destination, in front of real servers; says of each skipped one why
+	PYTHONPATH=tests $(BIN)/python -m pytest -p support.kit tests/archiver/destinations
+
 check: $(READY) ## style, types, arrows between the rooms, exports
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -69,6 +72,9 @@ bench-archiver: $(READY) ## old against new: the old design, rclone and Archiver
 
 bench-scale: $(READY) ## a hundred thousand customers, ten million items, two processes on PostgreSQL; about ten minutes
 	$(BIN)/python -m benchmarks.scale
+
+bench-destinations: $(READY) ## small files into each destination at one core, beside the provider's own package
+	$(BIN)/python -m benchmarks.destinations $(if $(JSON),--json $(JSON))
 
 bench-database: $(READY) ## what the database costs per item
 	$(BIN)/python -m benchmarks.database
