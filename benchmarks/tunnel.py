@@ -1,14 +1,14 @@
 """How a client whose hosts are fixed reaches the sandbox: a CONNECT proxy on loopback, and an authority of the test's own.
 
 Real rclone and Dropbox's own package know `api.dropboxapi.com` and speak nothing but HTTPS. They are told of a proxy and of an
-authority, as they would be in any company's network, and are otherwise untouched. The proxy opens what is addressed to Dropbox's hosts
+authority, as they would be in any company's network, and are otherwise untouched. The proxy opens what is addressed to the cloud's hosts
 into the sandbox's HTTPS port and refuses everything else, so nothing ever leaves this machine.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -18,9 +18,10 @@ from urllib.parse import urlsplit
 import msgspec
 import trustme
 
-__all__ = ["DROPBOX_HOSTS", "Certificates", "Tunnel", "certify", "environment_through"]
+__all__ = ["DROPBOX_HOSTS", "GOOGLE_HOSTS", "Certificates", "Tunnel", "certify", "environment_through"]
 
 DROPBOX_HOSTS = ("api.dropboxapi.com", "content.dropboxapi.com", "notify.dropboxapi.com", "api.dropbox.com", "www.dropbox.com")
+GOOGLE_HOSTS = ("www.googleapis.com", "oauth2.googleapis.com", "accounts.google.com")
 _HOST = "127.0.0.1"
 _PIECE_BYTES = 256 * 1024
 _HEAD_SECONDS = 10.0
@@ -33,7 +34,7 @@ class Certificates(msgspec.Struct, frozen=True):
 
     Attributes:
         authority: What a client must trust.
-        chain: The server's certificate for every one of Dropbox's hosts and for this machine …
+        chain: The server's certificate for every one of the cloud's hosts and for this machine …
         key: … and its key.
     """
 
@@ -42,10 +43,10 @@ class Certificates(msgspec.Struct, frozen=True):
     key: Path
 
 
-def certify(directory: Path) -> Certificates:
-    """Makes an authority, and a certificate of it in the name of Dropbox's hosts."""
+def certify(directory: Path, hosts: Collection[str] = DROPBOX_HOSTS) -> Certificates:
+    """Makes an authority, and a certificate of it in the name of a cloud's hosts."""
     authority = trustme.CA()
-    server = authority.issue_cert(*DROPBOX_HOSTS, _HOST)
+    server = authority.issue_cert(*hosts, _HOST)
     made = Certificates(directory / "authority.pem", directory / "server.pem", directory / "server.key")
     authority.cert_pem.write_to_path(str(made.authority))
     made.chain.write_bytes(b"".join(blob.bytes() for blob in server.cert_chain_pems))
@@ -64,6 +65,7 @@ class Tunnel:
 
     Args:
         tls_url: The sandbox's.
+        hosts: Those of the cloud that it is.
 
     Attributes:
         url: The proxy's address.
@@ -71,11 +73,12 @@ class Tunnel:
         refused: Hosts that somebody wanted and did not get.
     """
 
-    def __init__(self, tls_url: str) -> None:
+    def __init__(self, tls_url: str, hosts: Collection[str] = DROPBOX_HOSTS) -> None:
         self.url = ""
         self.connections: dict[str, int] = {}
         self.refused: set[str] = set()
         self._port = urlsplit(tls_url).port
+        self._hosts = frozenset(hosts)
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._empty = asyncio.Event()  # no connection is open
@@ -101,7 +104,7 @@ class Tunnel:
             async with asyncio.timeout(_HEAD_SECONDS):
                 head = await reader.readuntil(b"\r\n\r\n")
             host = _wanted(head)
-            if host not in DROPBOX_HOSTS:
+            if host not in self._hosts:
                 self.refused.add(host)
                 writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
                 await writer.drain()

@@ -1,4 +1,4 @@
-"""``archiver sandbox``: a Dropbox or a RingCentral on loopback to try things with."""
+"""``archiver sandbox``: clouds and a phone system on loopback to try things with."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ Archive into it:
       --to dropbox:/Archive --to-option api_url=URL --to-option content_url=URL
 See what it stored, and what it was asked: curl URL/sandbox/stats
 """,
+    "google": """\
+The next line names the address, URL below, and the credentials of a user. Archive into their Drive:
+  ARCHIVER_GOOGLE_DRIVE_CLIENT_SECRET=… ARCHIVER_GOOGLE_DRIVE_REFRESH_TOKEN=… archiver customers add me --from folder:PATH \\
+      --to google_drive:/Archive --to-option client_id=CLIENT_ID --to-option api_url=URL
+See what it stored, and what it was asked: curl URL/sandbox/stats
+""",
     "ringcentral": """\
 The next line names the address, URL below, and the credentials of a user of a made company. Archive what it has:
   ARCHIVER_RINGCENTRAL_CLIENT_SECRET=… ARCHIVER_RINGCENTRAL_JWT=… archiver customers add me \\
@@ -32,24 +38,25 @@ See what it has, and what it was asked: curl URL/sandbox/stats
 
 
 def sandbox(
-    cloud: Literal["dropbox", "ringcentral"] = "dropbox",
+    cloud: Literal["dropbox", "google", "ringcentral"] = "dropbox",
     *,
     port: int = 0,
     state: Path | None = None,
     window: float = 60.0,
     options: Options | None = None,
 ) -> None:
-    """Serve a Dropbox or a RingCentral on loopback that throttles, fails and keeps a ledger, until it is told to stop.
+    """Serve a cloud or a RingCentral on loopback that throttles, fails and keeps a ledger, until it is told to stop.
 
     Its first line on standard output is one JSON object with its address.
 
     ```
     archiver sandbox dropbox --port 8700 --state ./sandbox
+    archiver sandbox google --port 8702
     archiver sandbox ringcentral --port 8701 --window 6
     ```
 
     Args:
-        cloud: Which: `dropbox` or `ringcentral`.
+        cloud: Which: `dropbox`, `google` or `ringcentral`.
         port: Where to listen on 127.0.0.1; 0 takes a free port.
         state: Keep everything in this directory, and go on with what is there (dropbox).
         window: Seconds of the limits' window and penalty; shorter ones save time (ringcentral).
@@ -57,10 +64,11 @@ def sandbox(
     if options is None or not options.json:
         sys.stderr.write(_HELP[cloud])
     command = [sys.executable, "-m", "archiver.sandbox", "--port", str(port)]
-    if cloud == "ringcentral":
+    if cloud != "dropbox":
         if state is not None:
-            raise ConfigError("the sandbox ringcentral keeps nothing", hint="Leave --state out; the same company is made again.")
-        command[2] = "archiver.sandbox.ringcentral"
+            raise ConfigError(f"the sandbox {cloud} keeps nothing", hint="Leave --state out; it begins anew each time.")
+        command[2] = f"archiver.sandbox.{cloud}"
+    if cloud == "ringcentral":
         command += ["--window", str(window)]
     if state is not None:
         command += ["--state", str(state.expanduser().absolute())]

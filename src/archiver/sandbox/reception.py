@@ -17,10 +17,11 @@ from archiver.sandbox.faults import Fault
 from archiver.sandbox.looking import LOOKING_ROUTES
 from archiver.sandbox.refusals import Refusal, Reply, api_error, auth_error, bad_input, throttled, union
 from archiver.sandbox.route import Call, Route
+from archiver.sandbox.serving import meet
 from archiver.sandbox.uploading import MAX_BODY_BYTES, UPLOAD_ROUTES
 from archiver.sandbox.world import World
 
-__all__ = ["Answer", "CutOffError", "Reception"]
+__all__ = ["Answer", "Reception"]
 
 ROUTES: dict[str, Route] = {**UPLOAD_ROUTES, **LOOKING_ROUTES}
 _DECODERS = {name: msgspec.json.Decoder(route.argument) for name, route in ROUTES.items() if route.argument is not None}
@@ -40,10 +41,6 @@ class Answer(msgspec.Struct, frozen=True):
 
     reply: Reply
     faults: Sequence[Fault] = ()
-
-
-class CutOffError(Exception):
-    """The connection must be cut now, without an answer."""
 
 
 class Reception:
@@ -88,28 +85,22 @@ class Reception:
             CutOffError: The connection must be cut.
             Refusal: The scripted answer.
         """
-        for fault in faults:
-            match fault.action:
-                case "delay":
-                    await asyncio.sleep(fault.seconds)
-                case "stall":
-                    await self._closing.wait()
-                    raise CutOffError
-                case "cut_request":
-                    await _read_some(request, fault.after_bytes)
-                    raise CutOffError
-                case "reply":
-                    self._note_scripted_refusal(fault, account)
-                    body, content_type = fault.body.encode(), fault.content_type
-                    raise Refusal(Reply(status=fault.status, body=body, content_type=content_type, headers=fault.headers))
-                case "expire_token" if account is not None:
-                    self._world.expire_tokens(account.name)
-                    raise auth_error("expired_access_token")
-                case "revoke" if account is not None:
-                    self._world.revoke(account.name)
-                    raise auth_error("invalid_access_token")
-                case _:
-                    pass  # what goes wrong later, or with the answer
+        fault = await meet(faults, request, self._closing)
+        if fault is None:
+            return
+        match fault.action:
+            case "expire_token" if account is not None:
+                self._world.expire_tokens(account.name)
+                raise auth_error("expired_access_token")
+            case "revoke" if account is not None:
+                self._world.revoke(account.name)
+                raise auth_error("invalid_access_token")
+            case "reply":
+                self._note_scripted_refusal(fault, account)
+                body, content_type = fault.body.encode(), fault.content_type
+                raise Refusal(Reply(status=fault.status, body=body, content_type=content_type, headers=fault.headers))
+            case _:
+                pass  # nobody's token at the token endpoint
 
     def _authenticate(self, request: web.BaseRequest, name: str) -> tuple[Route, str, AccountState]:
         headers = request.headers
@@ -192,10 +183,3 @@ class Reception:
         told = next((value for name, value in fault.headers.items() if name.lower() == "retry-after"), "")
         now = self._world.clock.now()
         account.activity.refused(kind, now, now, int(told) if told.isdecimal() else None)
-
-
-async def _read_some(request: web.BaseRequest, size: int) -> None:
-    """Reads at least so many bytes of the body, or all of it."""
-    seen = 0
-    while seen < size and not request.content.at_eof():
-        seen += len(await request.content.readany())

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import ssl
 import tempfile
-from collections.abc import Sequence
-from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from aiohttp import web
-from aiohttp.http import RawRequestMessage
-from aiohttp.streams import StreamReader
-from aiohttp.web_protocol import RequestHandler
 
 from archiver.sandbox.account import DEFAULT_QUOTA_BYTES, Account
 from archiver.sandbox.admin import administer
@@ -24,8 +18,9 @@ from archiver.sandbox.grants import ACCESS_TOKEN_SECONDS
 from archiver.sandbox.ledger import Ledger, encode_ledger
 from archiver.sandbox.limits import Limits
 from archiver.sandbox.oauth import authorise, issue_token
-from archiver.sandbox.reception import Answer, CutOffError, Reception
+from archiver.sandbox.reception import Answer, Reception
 from archiver.sandbox.refusals import Refusal, Reply
+from archiver.sandbox.serving import READ_BUFFER_BYTES, CutOffError, Listener, abort, send
 from archiver.sandbox.uploading import MAX_BODY_BYTES
 from archiver.sandbox.world import World
 
@@ -33,8 +28,6 @@ __all__ = ["HEADER_BYTES", "Sandbox"]
 
 HEADER_BYTES = 60 * 1024
 """The default header limit of envoy, which the real edge answers as; the real limit is not documented."""
-HOST = "127.0.0.1"
-READ_BUFFER_BYTES = 1024 * 1024
 
 
 class Sandbox:
@@ -63,15 +56,12 @@ class Sandbox:
     ) -> None:
         self.url = ""
         self.tls_url = ""
-        self._port = port
-        self._tls = tls
         self._temporary = None if state is not None else tempfile.TemporaryDirectory(prefix="archiver-sandbox-")
         self.directory = state if state is not None else Path(self._temporary.name if self._temporary else "")
         self.directory.mkdir(parents=True, exist_ok=True)
         self.world = World(self.directory, keep_content=keep_content, journal=state is not None, access_token_seconds=access_token_seconds)
-        self._closing = asyncio.Event()
-        self._reception = Reception(self.world, header_bytes=header_bytes, closing=self._closing)
-        self._runner: web.ServerRunner | None = None
+        self._listener = Listener(self._handle, port=port, tls=tls, body_bytes=MAX_BODY_BYTES + READ_BUFFER_BYTES)
+        self._reception = Reception(self.world, header_bytes=header_bytes, closing=self._listener.closing)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -82,35 +72,12 @@ class Sandbox:
 
     async def start(self) -> None:
         """Begins to listen."""
-        server = web.Server(
-            self._handle,
-            request_factory=_request,
-            access_log=None,
-            max_field_size=READ_BUFFER_BYTES,
-            max_line_size=READ_BUFFER_BYTES,
-            read_bufsize=READ_BUFFER_BYTES,
-            lingering_time=30,
-        )
-        self._runner = web.ServerRunner(server, shutdown_timeout=0.5)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, HOST, self._port, backlog=1024).start()
-        if self._tls is not None:
-            await web.TCPSite(self._runner, HOST, 0, ssl_context=self._tls, backlog=1024).start()
-        ports = [address[1] for address in self._runner.addresses]
-        self.url = f"http://{HOST}:{ports[0]}"
-        self.tls_url = f"https://{HOST}:{ports[1]}" if self._tls is not None else ""
+        await self._listener.start()
+        self.url, self.tls_url = self._listener.url, self._listener.tls_url
 
     async def close(self) -> None:
         """Ends every connection and writes the rest; harmless when called twice."""
-        self._closing.set()
-        if self._runner is not None:
-            transports = [handler.transport for handler in self._runner.server.connections] if self._runner.server is not None else []
-            await self._runner.cleanup()
-            self._runner = None
-            for transport in transports:
-                if transport is not None:
-                    transport.abort()  # a TLS connection would wait for its peer's goodbye
-            await asyncio.sleep(0)  # what was told to close does so in the loop's next turn
+        await self._listener.close()
         self.world.close()
         if self._temporary is not None:
             self._temporary.cleanup()
@@ -144,9 +111,7 @@ class Sandbox:
                 answer = await self._answer_page(request, path)
             return await self._send(request, answer)
         except (CutOffError, ConnectionError, web.RequestPayloadError):  # cut by a fault, or by the client in the middle of its request
-            if request.transport is not None:
-                request.transport.abort()
-            return web.Response()
+            return abort(request)
 
     async def _answer_page(self, request: web.BaseRequest, path: str) -> Answer:
         try:
@@ -171,17 +136,7 @@ class Sandbox:
     async def _send(self, request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
         reply = answer.reply
         headers = {"Content-Type": reply.content_type, "Server": "envoy", "X-Dropbox-Request-Id": secrets.token_hex(16), **reply.headers}
-        for fault in answer.faults:
-            match fault.action:
-                case "lose_answer":
-                    raise CutOffError
-                case "cut_response":
-                    return _send_part(request, reply, headers, fault.after_bytes)
-                case "slow":
-                    return await _send_slowly(request, reply, headers, fault.seconds)
-                case _:
-                    pass  # met before
-        return web.Response(status=reply.status, body=reply.body, headers=headers)
+        return await send(request, reply.status, reply.body, headers, answer.faults)
 
     async def _stream_ledger(self, request: web.BaseRequest) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
@@ -190,36 +145,3 @@ class Sandbox:
             await response.write(piece)
         await response.write_eof()
         return response
-
-
-def _request(
-    message: RawRequestMessage,
-    payload: StreamReader,
-    protocol: RequestHandler,
-    writer: Any,
-    task: asyncio.Task[None],
-) -> web.BaseRequest:
-    loop = asyncio.get_running_loop()
-    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY_BYTES + READ_BUFFER_BYTES)
-
-
-def _send_part(request: web.BaseRequest, reply: Reply, headers: dict[str, str], size: int) -> web.StreamResponse:
-    """Sends the head and the first bytes of the body, then cuts the connection."""
-    head = [f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}", *(f"{name}: {value}" for name, value in headers.items())]
-    head.append(f"Content-Length: {len(reply.body)}")
-    if request.transport is not None:
-        request.transport.write("\r\n".join([*head, "", ""]).encode("latin-1") + reply.body[:size])
-        request.transport.close()  # lets what was written leave first, other than abort
-    return web.Response()
-
-
-async def _send_slowly(request: web.BaseRequest, reply: Reply, headers: dict[str, str], seconds: float) -> web.StreamResponse:
-    response = web.StreamResponse(status=reply.status, headers=headers)
-    response.content_length = len(reply.body)
-    await response.prepare(request)
-    pieces: Sequence[bytes] = [reply.body[start : start + 64] for start in range(0, len(reply.body), 64)]
-    for piece in pieces:
-        await response.write(piece)
-        await asyncio.sleep(seconds / len(pieces))
-    await response.write_eof()
-    return response
