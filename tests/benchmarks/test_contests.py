@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-
-from archiver import registry
 from benchmarks.contests import Contest, contests
 from benchmarks.destinations import measure
+
+from archiver import registry
 
 
 @pytest.mark.parametrize("name", contests())

@@ -11,7 +11,7 @@ from archiver.adapter import Option
 from archiver.cli.connections import secret_variable
 from archiver.cli.options import Options
 from archiver.cli.output import Output
-from archiver.destinations.port import DestinationAdapter
+from archiver.destinations.port import DestinationAdapter, Features
 from archiver.errors import ConfigError
 from archiver.sources.port import SourceAdapter
 
@@ -19,11 +19,20 @@ __all__ = ["AdapterRow", "destinations", "sources"]
 
 
 class AdapterRow(msgspec.Struct, frozen=True, kw_only=True):
-    """An adapter as a person sees it; ``problem`` says why it cannot be loaded."""
+    """An adapter as a person sees it.
+
+    Attributes:
+        name: In the registry.
+        summary: In a sentence.
+        options: What it is set up with.
+        features: What a destination can do; None of a source.
+        problem: Why it cannot be loaded.
+    """
 
     name: str
     summary: str = ""
     options: Sequence[Option] = ()
+    features: Features | None = None
     problem: str = ""
 
 
@@ -75,7 +84,7 @@ def _row(name: str, load: Callable[[str], SourceAdapter | DestinationAdapter], *
         if strict:
             raise
         return AdapterRow(name=name, problem=error.message)
-    return AdapterRow(name=name, summary=adapter.summary, options=adapter.options)
+    return AdapterRow(name=name, summary=adapter.summary, options=adapter.options, features=getattr(adapter, "features", None))
 
 
 def _detail(out: Output, flag: str, row: AdapterRow) -> None:
@@ -83,11 +92,20 @@ def _detail(out: Output, flag: str, row: AdapterRow) -> None:
     main = next((option.name for option in row.options if option.main), None)
     if main:
         out.say(f"{flag} {row.name}:VALUE sets {main}")
+    if row.features is not None:
+        out.say(_can(row.features))
     out.say()
     out.table(
         ["option", "type", "default", "how to give it", "meaning"],
         [(o.name, o.type, "required" if _required(o) else _default(o), _how(flag, row.name, o), o.help) for o in row.options],
     )
+
+
+def _can(features: Features) -> str:
+    """What a destination can do, in a sentence."""
+    calls = f"up to {features.batch_items} items a call" if features.batch_items > 1 else "an item a call"
+    big = "big items go on where a kill left them" if features.resumable else "big items begin anew after a kill"
+    return f"{calls}; {big}"
 
 
 def _required(option: Option) -> bool:

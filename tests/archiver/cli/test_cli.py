@@ -218,6 +218,16 @@ def test_adapters_describe_themselves(archiver: Any, noun: str) -> None:
     assert all(option["name"] in words for option in row["options"])
 
 
+def test_destinations_tell_what_they_can_do(archiver: Any) -> None:
+    """The list says of each destination what it can do, and one that is shown says it in words."""
+    _, rows, _ = archiver("destinations")
+    features = {row["name"]: row["features"] for row in rows}
+    assert {"dropbox", "folder", "s3"} <= {name for name, told in features.items() if told is not None}
+    assert features["dropbox"]["batch_items"] == 300
+    assert "big items go on where a kill left them" in archiver("destinations", "s3")[2]
+    assert archiver("sources")[1][0]["features"] is None
+
+
 def test_settings_tell_their_origin(archiver: Any, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     """Each setting says whether it is a default, from the file, the environment, or a flag."""
     home.mkdir()

@@ -54,6 +54,17 @@ class ObjectDestination:
         """Which bucket it is; stores do not tell how full one is."""
         return Account(name=await self._store.ping())
 
+    async def remove(self, receipt: Receipt) -> bool:
+        """See `archiver.destinations.port.Removing`."""
+        key = receipt.path[1:]
+        found = await self._store.look(key)
+        if found is None:
+            return True
+        if found.locked or (found.size, found.hash, found.revision) != (receipt.size, receipt.remote_hash, receipt.revision):
+            return False
+        await self._store.remove(key, found)
+        return True
+
     async def close(self) -> None:
         """There is nothing to let go of: the HTTP session is the process's."""
 

@@ -36,14 +36,18 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
         hash: The store's own, in a form of `archiver.destinations.objects.sums`; empty if it tells none.
         claimed: The SHA-256, hex, that whoever wrote the object noted beside it; the store does not vouch for it.
         revision: Its version or generation, or empty.
+        version: What names exactly this revision where it is removed; empty if the store keeps none.
         remote_id: The store's id of it, or empty.
+        locked: Nobody may remove it now.
     """
 
     size: int | None = None
     hash: str = ""
     claimed: str = ""
     revision: str = ""
+    version: str = ""
     remote_id: str = ""
+    locked: bool = False
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +143,10 @@ class ObjectStore(Protocol):
 
     async def abandon(self, key: str, session_id: str) -> None:
         """Lets the store forget what was begun, if it will; never raises."""
+        ...
+
+    async def remove(self, key: str, stored: Stored) -> None:
+        """Removes what `look` found, and nothing that came in its place since, as far as the store can tell the two apart."""
         ...
 
     async def ping(self) -> str:

@@ -8,6 +8,7 @@ import hashlib
 import logging
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from urllib.parse import quote
 
 from archiver.destinations.objects.calls import Answer, Call, Calls
@@ -89,7 +90,14 @@ class S3Store:
             hash=_hash_of(told, told.get("etag", ""), told.get("x-amz-checksum-sha256", "")),
             claimed=told.get("x-amz-meta-sha256", ""),
             revision=_revision(told, told.get("etag", "")),
+            version=told.get("x-amz-version-id", ""),
+            locked=_is_locked(told, self._clock.wall()),
         )
+
+    async def remove(self, key: str, stored: Stored) -> None:
+        """Deletes exactly this version; in a bucket without versions whatever has the key."""
+        url = self._of(key, versionId=stored.version) if stored.version else self._of(key)
+        await self._calls.there(Call(name="remove an object", method="DELETE", url=url, headers=self._writing.always()))
 
     # -- parts ----------------------------------------------------------------------------------------------------------------------
 
@@ -253,3 +261,12 @@ def _hash_of(told: Mapping[str, str], etag: str, checksum: str) -> str:
 
 def _revision(told: Mapping[str, str], etag: str) -> str:
     return told.get("x-amz-version-id", "") or etag.strip('"')
+
+
+def _is_locked(told: Mapping[str, str], now: float) -> bool:
+    """Whether Object Lock keeps a version; told only to keys that may see it."""
+    try:
+        until = datetime.fromisoformat(told.get("x-amz-object-lock-retain-until-date", "")).timestamp()
+    except ValueError:
+        until = 0.0
+    return until > now or told.get("x-amz-object-lock-legal-hold", "") == "ON"

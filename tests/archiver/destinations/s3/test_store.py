@@ -171,6 +171,7 @@ async def test_object_lock(seaweed: Seaweed, bucket: Any) -> None:
     destination = bucket.open(bucket=name, object_lock="compliance", retain_days="30", prefix="")
     outcomes = await put(destination, [whole(1, b"hello")]) | await put(destination, [streamed(2, DATA)])
     assert all(isinstance(outcome, Archived) for outcome in outcomes.values())
+    assert not await destination.remove(receipt_of(outcomes[1], b"hello"))
     for key in ("archive/2024/item-1.wav", "archive/2024/big-2.wav"):
         found = seaweed.client.head_object(Bucket=name, Key=key)
         assert found["ObjectLockMode"] == "COMPLIANCE"
