@@ -11,6 +11,7 @@ import aiohttp
 
 from archiver import registry
 from archiver.adapter import Option, check_options
+from archiver.connecting import Connecting
 from archiver.database.port import DeliveryRow, LaneCounters, WorkerRow
 from archiver.destinations.port import Account, Context, Destination, Pace, Unpaced
 from archiver.engines import Engine
@@ -20,17 +21,19 @@ from archiver.lifecycle import DeliveryState
 from archiver.model import Connection, ConnectionState, Customer, CustomerState, Millis, Role
 from archiver.naming import DEFAULT_TEMPLATE, check_template
 from archiver.observe.pulse import under_way
+from archiver.people import Door
 from archiver.pipeline.assembly import Assembly, Parts
 from archiver.pipeline.collector import Collector
 from archiver.pipeline.contents import Contents
 from archiver.pipeline.events import Listener, ignore_event
-from archiver.people import Door
 from archiver.pipeline.share import Budget
+from archiver.rotation import KeyRing
 from archiver.settings import Settings
 from archiver.snapshot import Lookout, Moment, Snapshot, lane_progress
 from archiver.sources.port import Context as SourceContext
 from archiver.sources.port import Source
 from archiver.vault import Vault
+from archiver.vault.kms import AwsKms
 from archiver.views import ConnectionSpec, CustomerAdded, CustomerView, Imported, LaneProgress, Progress
 from genstage.clock import Clock, SystemClock
 
@@ -41,7 +44,12 @@ _LOOK_SECONDS = 10.0  # at a source that a customer is added with
 
 
 class Archiver:
-    """An open Archiver: ``async with Archiver.open(settings) as archiver``."""
+    """An open Archiver: ``async with Archiver.open(settings) as archiver``.
+
+    Attributes:
+        connecting: Connects customers' storages and phone systems; see ``archiver.connecting``.
+        keys: The keys that seal credentials.
+    """
 
     def __init__(self, settings: Settings, engine: Engine, http: aiohttp.ClientSession, clock: Clock) -> None:
         self._settings = settings
@@ -49,7 +57,10 @@ class Archiver:
         self._database = engine.database
         self._http = http
         self._clock = clock
-        self._vault = Vault(keys=settings.key.reveal(), key_file=settings.key_file)
+        provider = AwsKms(settings.kms_key) if settings.kms_key else None
+        self._vault = Vault(keys=settings.key.reveal(), key_file=settings.key_file, provider=provider)
+        self.keys = KeyRing(engine.database, self._vault)
+        self.connecting = Connecting(engine.database, self._vault, http, clock, changed=self._changed)
         self._assembly: Assembly | None = None
         self._lookout = Lookout(engine.database, clock)
         self.door = Door(engine.database, clock)
@@ -82,7 +93,10 @@ class Archiver:
                     # Before the schema is touched: a second process must not migrate under the first one.
                     await database.serve()
                 await database.open()
-                yield cls(settings, engine, http, clock)
+                archiver = cls(settings, engine, http, clock)
+                if archiver._vault.wrapped:  # who unwraps the keys is asked now, not in the middle of something
+                    await asyncio.to_thread(archiver._vault.load)
+                yield archiver
             finally:
                 await database.close()
 

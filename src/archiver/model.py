@@ -5,7 +5,7 @@ Every time is an integer: **milliseconds since the epoch, UTC** (names end in ``
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -110,6 +110,8 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
         state_since: When the state was entered.
         throttled_until: Not before this moment may the lane make a call; survives a restart.
         pace: What the pacer has learnt, as it wrote it; opaque here.
+        account: Whom it belongs to, as the provider tells and a person has confirmed: an e-mail address, a path; empty if nobody asked.
+        kinds: Of a destination: which kinds of items go there; empty for all.
     """
 
     id: int
@@ -123,6 +125,8 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     state_since: Millis = 0
     throttled_until: Millis = 0
     pace: bytes = b""
+    account: str = ""
+    kinds: Sequence[Kind] = ()
 
     def __repr__(self) -> str:
         return f"Connection(id={self.id}, customer_id={self.customer_id}, role={self.role}, adapter={self.adapter!r}, state={self.state})"

@@ -80,6 +80,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     key: Annotated[Secret, _field("The keys themselves, base64, separated by commas, in place of a key file; the first one seals.")] = (
         Secret("")
     )
+    kms_key: Annotated[str, _field("The key of AWS KMS (its ARN, id or alias) that wraps the keys of the key file; empty for none.")] = ""
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], _field("The least important lines that are logged: debug, info, warning or error.")
     ] = "info"
@@ -175,7 +176,7 @@ def load(*, config: Path | None = None, environment: Mapping[str, str] | None = 
     values.setdefault("home", home)
     values.setdefault("database", str(values["home"] / "archiver.db"))
     beside = values["home"] if "://" in values["database"] else Path(values["database"]).parent
-    values.setdefault("key_file", beside / "archiver.key")
+    values.setdefault("key_file", _credential(environment) or beside / "archiver.key")
     return Settings(**values, origins=origins)
 
 
@@ -194,6 +195,13 @@ def explain(settings: Settings) -> list[SettingRow]:
             )
         )
     return rows
+
+
+def _credential(environment: Mapping[str, str]) -> Path | None:
+    """The key that systemd hands to the service (``LoadCredential=archiver.key:…``), if it does."""
+    directory = environment.get("CREDENTIALS_DIRECTORY", "")
+    path = Path(directory) / "archiver.key"
+    return path if directory and path.exists() else None
 
 
 def _environment_layer(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -37,6 +37,11 @@ COMMANDS = {
     "customers list": ("archiver.cli.customers:list_all", "List every customer with its sources and destinations."),
     "customers pause": ("archiver.cli.customers:pause", "Serve a customer no more until it is resumed."),
     "customers resume": ("archiver.cli.customers:resume", "Serve a paused customer again."),
+    "connect": ("archiver.cli.connecting:connect", "Connect a customer's storage or phone system, and try it."),
+    "connections link": ("archiver.cli.connecting:link", "Make a link with which a customer connects a storage, once."),
+    "keys show": ("archiver.cli.keys:show", "Show the ids of the keys that seal credentials, and what each has sealed."),
+    "keys rotate": ("archiver.cli.keys:rotate", "Seal every credential anew with a fresh key; may be interrupted."),
+    "keys retire": ("archiver.cli.keys:retire", "Take away the keys that nothing needs any more."),
     "import": ("archiver.cli.importing:import_items", "Read the sources once and write down what they have; uploads nothing."),
     "deliveries": ("archiver.cli.deliveries:deliveries", "List deliveries: where each one goes, how it is, and why."),
     "retry": ("archiver.cli.retry:retry", "Let deliveries that were rejected or gone wait again."),
@@ -47,7 +52,11 @@ COMMANDS = {
     "version": ("archiver.cli.version:version", "Show the version of Archiver and of what it runs on."),
 }
 """Each command: the function behind it, which is imported when it is asked for, and what the list of commands says of it."""
-_GROUPS = {"customers": "Add, list, pause and resume the customers that are archived."}
+_GROUPS = {
+    "connections": "Let customers connect their storages.",
+    "keys": "The keys that seal customers' credentials.",
+    "customers": "Add, list, pause and resume the customers that are archived.",
+}
 
 
 def app(words: Sequence[str] = ()) -> App:

@@ -24,9 +24,13 @@ class Secrets:
     Args:
         environment: Looked into first; by default the process's own.
         ask: Asks a person for what is not there; by default a hidden prompt if there is a terminal.
+        needed: One that an adapter needs must be there; False if it comes from somewhere else later.
     """
 
-    def __init__(self, environment: Mapping[str, str] | None = None, ask: Callable[[str], str] | None = None) -> None:
+    def __init__(
+        self, environment: Mapping[str, str] | None = None, ask: Callable[[str], str] | None = None, *, needed: bool = True
+    ) -> None:
+        self._needed = needed
         self._environment = os.environ if environment is None else environment
         self._ask = ask if ask is not None or not (sys.stdin.isatty() and sys.stderr.isatty()) else _prompt
 
@@ -42,7 +46,7 @@ class Secrets:
                 continue
             variable = secret_variable(adapter, option.name)
             text = self._environment.get(variable, "")
-            needed = option.default is None and not option.optional
+            needed = self._needed and option.default is None and not option.optional
             if not text and self._ask is not None:
                 text = self._ask(f"{adapter} {option.name} ({option.help.rstrip('.')}{'' if needed else '; empty for none'}): ")
             if text:

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
+from archiver.database.connecting import ConnectingDatabase, Invitation, Step
+from archiver.database.credentials import CredentialsDatabase, SealedRow
+from archiver.database.people import People
 from archiver.database.records import (
     POISON_DEATHS,
     POISON_DETAIL,
@@ -26,7 +29,6 @@ from archiver.database.records import (
     Worker,
     WorkerRow,
 )
-from archiver.database.people import People
 from archiver.database.survey import Survey, Totals
 from archiver.lifecycle import DeliveryState
 from archiver.model import (
@@ -35,6 +37,7 @@ from archiver.model import (
     Customer,
     CustomerState,
     Delivery,
+    Kind,
     LaneId,
     Millis,
     Role,
@@ -48,13 +51,16 @@ __all__ = [
     "Births",
     "Database",
     "DeliveryRow",
+    "Invitation",
     "LaneCounters",
     "LaneRecord",
     "Membership",
     "Owner",
     "Place",
+    "SealedRow",
     "Settled",
     "Start",
+    "Step",
     "Survey",
     "Taken",
     "Totals",
@@ -64,7 +70,7 @@ __all__ = [
 ]
 
 
-class Database(People, Survey, Protocol):
+class Database(People, ConnectingDatabase, CredentialsDatabase, Survey, Protocol):
     """Everything that Archiver remembers. Methods may be called concurrently; each is one transaction.
 
     Raises:
@@ -152,8 +158,16 @@ class Database(People, Survey, Protocol):
         """Pauses or resumes. Raises ConfigError if there is no such customer."""
         ...
 
-    async def add_connection(
-        self, customer_id: int, role: Role, adapter: str, options: Mapping[str, Any], secrets: Mapping[str, bytes]
+    async def add_connection(  # noqa: PLR0913  the parts of one record
+        self,
+        customer_id: int,
+        role: Role,
+        adapter: str,
+        options: Mapping[str, Any],
+        secrets: Mapping[str, bytes],
+        *,
+        account: str = "",
+        kinds: Sequence[Kind] = (),
     ) -> Connection:
         """Adds a source or destination. A new destination gets deliveries for the customer's existing items only on request."""
         ...

@@ -15,6 +15,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 
 from archiver.database.people import Rank
+from archiver.database.port import Step
 from archiver.database.texts import Words
 from archiver.lifecycle import DeliveryState
 from archiver.model import ConnectionState, CustomerState, Kind, Role
@@ -26,6 +27,7 @@ __all__ = [
     "cursors",
     "customers",
     "deliveries",
+    "invitations",
     "items",
     "journal",
     "lane_counters",
@@ -37,7 +39,7 @@ __all__ = [
     "workers",
 ]
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision of ``archiver.database.migrations``; kept here so that opening an up-to-date database need not load Alembic."""
 
 metadata = sa.MetaData(
@@ -111,9 +113,42 @@ connections = sa.Table(
     sa.Column("state_since", _Time, nullable=False),
     sa.Column("throttled_until", _Time, nullable=False),
     sa.Column("pace", sa.LargeBinary, nullable=False),
+    # Whom it belongs to, for people; and which kinds of items go there, with commas between, empty for all.
+    sa.Column("account", Words, nullable=False, server_default=""),
+    sa.Column("kinds", sa.Text, nullable=False, server_default=""),
     _one_of("role", Role),
     _one_of("state", ConnectionState),
 )
+# The few that need somebody, among a hundred thousand that do not.
+_PARKED = sa.text("state <> 'active'")
+sa.Index("connections_parked", connections.c.state, connections.c.id, sqlite_where=_PARKED, postgresql_where=_PARKED)
+
+invitations = sa.Table(
+    "invitations",
+    metadata,
+    sa.Column("id", _Id, primary_key=True),
+    sa.Column("customer_id", _Id, sa.ForeignKey("customers.id"), nullable=False, index=True),
+    sa.Column("connection_id", _Id, sa.ForeignKey("connections.id")),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("adapter", sa.Text, nullable=False),
+    sa.Column("options", Words, nullable=False),
+    sa.Column("secrets", sa.LargeBinary, nullable=False),
+    sa.Column("kinds", sa.Text, nullable=False),
+    # Only hashes: who reads the database can neither use a link nor answer for a browser.
+    sa.Column("link_hash", sa.Text, nullable=False, unique=True),
+    sa.Column("state_hash", sa.Text, nullable=False),
+    sa.Column("state_until", _Time, nullable=False),
+    sa.Column("browser_hash", sa.Text, nullable=False),
+    sa.Column("redirect_uri", Words, nullable=False),
+    sa.Column("account", Words, nullable=False),
+    sa.Column("step", sa.Text, nullable=False),
+    sa.Column("created_at", _Time, nullable=False),
+    sa.Column("expires_at", _Time, nullable=False),
+    _one_of("role", Role),
+    _one_of("step", Step),
+)
+_ASKED = sa.text("state_hash <> ''")
+sa.Index("invitations_asked", invitations.c.state_hash, unique=True, sqlite_where=_ASKED, postgresql_where=_ASKED)
 
 _NEEDY = sa.text("state <> 'active'")
 sa.Index("connections_needy", connections.c.state_since, connections.c.id, sqlite_where=_NEEDY, postgresql_where=_NEEDY)

@@ -21,6 +21,7 @@ from __future__ import annotations
 import pytest
 
 from archiver.database.conformance.births import BirthConformance
+from archiver.database.conformance.connecting import ConnectingConformance
 from archiver.database.conformance.customers import CustomersConformance
 from archiver.database.conformance.looking import LookingConformance
 from archiver.database.conformance.people import PeopleConformance
@@ -33,7 +34,14 @@ __all__ = ["DatabaseConformance"]
 
 
 class DatabaseConformance(
-    CustomersConformance, BirthConformance, ReadingConformance, SettlingConformance, LookingConformance, SurveyConformance, PeopleConformance
+    CustomersConformance,
+    ConnectingConformance,
+    BirthConformance,
+    ReadingConformance,
+    SettlingConformance,
+    LookingConformance,
+    SurveyConformance,
+    PeopleConformance,
 ):
     """The promises of `archiver.database.port.Database` which do not depend on the engine.
 

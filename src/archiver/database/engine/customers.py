@@ -13,12 +13,13 @@ from archiver.database.engine.ids import chosen
 from archiver.database.port import LaneRecord
 from archiver.database.schema import connections, cursors, customers, lane_counters
 from archiver.errors import ConfigError
-from archiver.model import Connection, ConnectionState, Customer, CustomerState, LaneId, Millis, Role
+from archiver.model import Connection, ConnectionState, Customer, CustomerState, Kind, LaneId, Millis, Role
 
 __all__ = [
     "add_connection",
     "add_customer",
     "all_customers",
+    "connection_values",
     "cursor",
     "find_connections",
     "lane_records",
@@ -72,10 +73,7 @@ def set_customer_state(core: sa.Connection, name: str, state: CustomerState) -> 
 
 def add_connection(core: sa.Connection, connection: Connection) -> Connection:
     """Adds a connection, and its counters if it is a destination; its ``id`` is ignored."""
-    row = msgspec.structs.asdict(connection)
-    del row["id"]
-    row["options"] = msgspec.json.encode(connection.options).decode()
-    row["secrets"] = msgspec.msgpack.encode(connection.secrets)
+    row = connection_values(connection)
     if not core.execute(sa.select(customers.c.id).where(customers.c.id == connection.customer_id)).first():
         raise ConfigError(f"there is no customer with the number {connection.customer_id}")
     added = core.execute(connections.insert().values(row)).inserted_primary_key
@@ -85,6 +83,16 @@ def add_connection(core: sa.Connection, connection: Connection) -> Connection:
     else:
         core.execute(lane_counters.insert().values(lane=added[0], waiting=0, archived=0, rejected=0, gone=0, archived_bytes=0))
     return msgspec.structs.replace(connection, id=added[0])
+
+
+def connection_values(connection: Connection) -> dict[str, Any]:
+    """A connection as its row, without the number."""
+    row = msgspec.structs.asdict(connection)
+    del row["id"]
+    row["options"] = msgspec.json.encode(connection.options).decode()
+    row["secrets"] = msgspec.msgpack.encode(connection.secrets)
+    row["kinds"] = ",".join(connection.kinds)
+    return row
 
 
 def find_connections(core: sa.Connection, customer_id: int | None, role: Role | None) -> list[Connection]:
@@ -168,6 +176,8 @@ def _connection(row: sa.Row[Any]) -> Connection:
         state_since=row.state_since,
         throttled_until=row.throttled_until,
         pace=row.pace,
+        account=row.account,
+        kinds=tuple(Kind(kind) for kind in row.kinds.split(",") if kind),
     )
 
 

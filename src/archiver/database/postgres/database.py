@@ -8,12 +8,15 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from archiver.database.engine import customers, looking
+from archiver.database.engine.connecting import Connects
+from archiver.database.engine.credentials import KeepsCredentials
 from archiver.database.engine.keeping_people import KeepsPeople
 from archiver.database.engine.surveying import Surveys
 from archiver.database.port import (
     Birth,
     Births,
     DeliveryRow,
+    Invitation,
     LaneCounters,
     LaneRecord,
     Owner,
@@ -33,7 +36,7 @@ from archiver.database.postgres.looking import oldest_waiting, read_counters
 from archiver.database.postgres.opening import is_current, migrate_alone
 from archiver.database.postgres.reading import decode_deliveries, decode_ready_lanes, read_ready_lanes, read_waiting
 from archiver.lifecycle import DeliveryState
-from archiver.model import Connection, ConnectionState, Customer, CustomerState, Delivery, LaneId, Millis, Role, Session
+from archiver.model import Connection, ConnectionState, Customer, CustomerState, Delivery, Kind, LaneId, Millis, Role, Session
 from genstage.clock import Clock, SystemClock
 
 __all__ = ["PostgresDatabase"]
@@ -41,7 +44,7 @@ __all__ = ["PostgresDatabase"]
 _T = TypeVar("_T")
 
 
-class PostgresDatabase(KeepsPeople, Surveys):
+class PostgresDatabase(KeepsPeople, Surveys, Connects, KeepsCredentials):
     """Everything that Archiver remembers, on a PostgreSQL server, for any number of processes.
 
     See `archiver.database.port` for what each method promises. Four connections, a thread each: one writes, one has the hot reads, one is
@@ -171,14 +174,34 @@ class PostgresDatabase(KeepsPeople, Surveys):
         """Pauses or resumes."""
         return self._told(await self._writer.core(customers.set_customer_state, name, state))
 
-    async def add_connection(
-        self, customer_id: int, role: Role, adapter: str, options: Mapping[str, Any], secrets: Mapping[str, bytes]
+    async def add_connection(  # noqa: PLR0913  the parts of one record
+        self,
+        customer_id: int,
+        role: Role,
+        adapter: str,
+        options: Mapping[str, Any],
+        secrets: Mapping[str, bytes],
+        *,
+        account: str = "",
+        kinds: Sequence[Kind] = (),
     ) -> Connection:
         """Adds a source or destination."""
         connection = Connection(
-            id=0, customer_id=customer_id, role=role, adapter=adapter, options=options, secrets=secrets, state_since=self._now()
+            id=0,
+            customer_id=customer_id,
+            role=role,
+            adapter=adapter,
+            options=options,
+            secrets=secrets,
+            state_since=self._now(),
+            account=account,
+            kinds=tuple(kinds),
         )
         return self._told(await self._writer.core(customers.add_connection, connection))
+
+    async def accept(self, invitation: Invitation, connection: Connection, *, now: Millis) -> Connection | None:
+        """The invitation becomes a connection."""
+        return self._told(await super().accept(invitation, connection, now=now))
 
     async def connections(self, *, customer_id: int | None = None, role: Role | None = None) -> Sequence[Connection]:
         """Connections, by id."""

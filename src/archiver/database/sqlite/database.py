@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from archiver.database.engine import customers, looking
+from archiver.database.engine.connecting import Connects
+from archiver.database.engine.credentials import KeepsCredentials
 from archiver.database.engine.keeping_people import KeepsPeople
 from archiver.database.engine.migrating import migrate
 from archiver.database.engine.surveying import Surveys
@@ -20,13 +22,13 @@ from archiver.database.sqlite.looking import oldest_waiting, read_counters
 from archiver.database.sqlite.reading import LANES_PER_STEP, decode_deliveries, decode_ready_lanes, read_ready_lanes, read_waiting
 from archiver.failpoints import failpoint
 from archiver.lifecycle import DeliveryState
-from archiver.model import Connection, ConnectionState, Customer, CustomerState, Delivery, LaneId, Millis, Role, Session
+from archiver.model import Connection, ConnectionState, Customer, CustomerState, Delivery, Kind, LaneId, Millis, Role, Session
 from genstage.clock import Clock, SystemClock
 
 __all__ = ["SqliteDatabase"]
 
 
-class SqliteDatabase(KeepsPeople, Surveys):
+class SqliteDatabase(KeepsPeople, Surveys, Connects, KeepsCredentials):
     """Everything that Archiver remembers, in one file. See `archiver.database.port.Database` for what each method promises.
 
     Three connections, a thread each: what is written waits only for what is written, the hot reads for nobody, and a person who looks at
@@ -119,12 +121,28 @@ class SqliteDatabase(KeepsPeople, Surveys):
         """Pauses or resumes."""
         return await self._writer.core(customers.set_customer_state, name, state)
 
-    async def add_connection(
-        self, customer_id: int, role: Role, adapter: str, options: Mapping[str, Any], secrets: Mapping[str, bytes]
+    async def add_connection(  # noqa: PLR0913  the parts of one record
+        self,
+        customer_id: int,
+        role: Role,
+        adapter: str,
+        options: Mapping[str, Any],
+        secrets: Mapping[str, bytes],
+        *,
+        account: str = "",
+        kinds: Sequence[Kind] = (),
     ) -> Connection:
         """Adds a source or destination."""
         connection = Connection(
-            id=0, customer_id=customer_id, role=role, adapter=adapter, options=options, secrets=secrets, state_since=self._now()
+            id=0,
+            customer_id=customer_id,
+            role=role,
+            adapter=adapter,
+            options=options,
+            secrets=secrets,
+            state_since=self._now(),
+            account=account,
+            kinds=tuple(kinds),
         )
         return await self._writer.core(customers.add_connection, connection)
 

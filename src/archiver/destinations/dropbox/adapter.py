@@ -68,7 +68,6 @@ class DropboxAdapter:
         hosts = Hosts(api_url=api_url, content_url=content_url, headers=headers)
         return DropboxDestination(context, credentials, hosts, f"/{root}" if root else "", kept=self._kept)
 
-
     def link(self, options: Mapping[str, Any]) -> Link:
         """How a Dropbox is linked; PKCE needs no secret of the application."""
         words = {name: option_word(self.name, options, name) for name in ("app_key", "app_secret")}
@@ -77,7 +76,10 @@ class DropboxAdapter:
         api_url = option_url(self.name, "api_url", options.get("api_url", _API))
         page = _PAGE if api_url == _API else api_url
         provider = msgspec.structs.replace(
-            PROVIDER, authorize_url=f"{page}/oauth2/authorize", token_url=f"{api_url}/oauth2/token", revoke_url=f"{api_url}/2/auth/token/revoke"
+            PROVIDER,
+            authorize_url=f"{page}/oauth2/authorize",
+            token_url=f"{api_url}/oauth2/token",
+            revoke_url=f"{api_url}/2/auth/token/revoke",
         )
         return Link(provider=provider, client_id=words["app_key"], client_secret=words["app_secret"])
 
