@@ -12,7 +12,7 @@ import msgspec
 
 from archiver.sandbox.google.refusals import not_found, refusal
 
-__all__ = ["FOLDER", "Drive", "DriveFile", "Hashes", "moment"]
+__all__ = ["FOLDER", "Drive", "DriveFile", "Hashes", "hashes_of", "moment"]
 
 FOLDER = "application/vnd.google-apps.folder"
 ID_BYTES = 25
