@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import signal
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -169,7 +168,12 @@ class Crew:
 
     def names(self, worker: int) -> set[str]:
         """The names under which a worker has entered, one after the other."""
-        return {match[1] for match in re.finditer(r'"worker": "(\w+)", "event": "WorkerEntered"', self.log(worker))}
+        return {event["worker"] for event in self.told(worker, "WorkerEntered")}
+
+    def told(self, worker: int, event: str) -> list[dict[str, Any]]:
+        """What a worker has said of one kind of event."""
+        lines = (line for line in self.log(worker).splitlines() if line.startswith("{") and line.endswith("}") and event in line)
+        return [told for line in lines if (told := msgspec.json.decode(line))["event"] == event]
 
     async def until_shared(self, seconds: float = 30.0) -> None:
         """Returns when every customer is owned, and the owners' shares are fair."""
