@@ -14,7 +14,6 @@ import msgspec
 
 from archiver.database.port import Database, SealedRow
 from archiver.errors import ConfigError
-from archiver.failpoints import failpoint
 from archiver.vault import Vault
 
 __all__ = ["KeyRing", "Keys", "Rotation"]
@@ -90,14 +89,12 @@ class KeyRing:
         made = fresh and all(key in keys.held[:1] for key in keys.sealed)
         if made:
             await asyncio.to_thread(vault.add_key)
-            failpoint("rotation.key_made")
         first = next(iter(await asyncio.to_thread(vault.ids)), "")
         total = sum(number for key, number in keys.sealed.items() if key != first)
         done = 0
         async for page in self._pages():
             rows = [row for row in page if any(vault.sealed_with(sealed) != first for sealed in row.secrets.values())]
             await self._database.reseal(rows, [{name: self._anew(row, name, first) for name in row.secrets} for row in rows])
-            failpoint("rotation.batch")
             done += sum(vault.sealed_with(sealed) != first for row in rows for sealed in row.secrets.values())
             told(done, total)
         left = sum(number for key, number in (await self.show()).sealed.items() if key != first)

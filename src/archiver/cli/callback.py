@@ -109,9 +109,9 @@ def answer_in(pasted: str, page: str) -> Answer:
     return Answer(given.get("state", ""), given.get("code", ""), _word(given.get("error", "")))
 
 
-def open_browser(page: str) -> None:
-    """Opens the person's browser; harmless where there is none."""
-    webbrowser.open(page)
+async def open_browser(page: str) -> None:
+    """Opens the person's browser; harmless where there is none. One that works in the terminal comes back when it is left."""
+    await asyncio.to_thread(webbrowser.open, page)
 
 
 def _word(text: str) -> str:

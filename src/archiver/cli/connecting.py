@@ -144,7 +144,7 @@ async def _on_the_page(  # noqa: PLR0913  what a page's answer needs
         page = await archiver.connecting.begin(invitation, browser=cookie, redirect_uri=redirect_uri)
         out.say(f"Your browser opens the page of {offer.title}. If it does not:")
         out.say(page)
-        open_browser(page)
+        await open_browser(page)
         return await callback.answer()
 
 
