@@ -134,19 +134,19 @@ WHERE d.lane = ? AND d.state = 'waiting' AND d.ready_at <= ? ORDER BY d.priority
 
 def settle_values(raw: sqlite3.Connection, settled: Sequence[Settled]) -> None:
     """As the database does: one step per statement, rows as a VALUES list."""
-    settling.settle_hopeful(raw, settling.Settling.of(settled, {1: 0}))
+    settling.settle_hopeful(raw, settling.Settling.of(settled, {1: 0}, 0))
 
 
 def settle_json(raw: sqlite3.Connection, settled: Sequence[Settled]) -> None:
     """One step per statement, rows as one JSON text."""
-    rows = settling.Settling.of(settled, {1: 0})
+    rows = settling.Settling.of(settled, {1: 0}, 0)
     settling.settle_hopeful(raw, msgspec.structs.replace(rows, receipts=[]))
     raw.execute(RECEIPTS_JSON, (msgspec.json.encode(rows.receipts).decode(),))
 
 
 def settle_rows(raw: sqlite3.Connection, settled: Sequence[Settled]) -> None:
     """A step per row: ``executemany``."""
-    rows = settling.Settling.of(settled, {1: 0})
+    rows = settling.Settling.of(settled, {1: 0}, 0)
     raw.executemany(UPDATE_ONE, [(number,) for number in rows.archived])
     raw.executemany("INSERT INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows.receipts)
     settling.settle_hopeful(raw, msgspec.structs.replace(rows, archived=[], receipts=[]))

@@ -27,6 +27,7 @@ from archiver.pipeline.collector import Collector
 from archiver.pipeline.contents import Contents
 from archiver.pipeline.events import Listener, ignore_event
 from archiver.pipeline.share import Budget
+from archiver.proof.auditing import Auditor, audited
 from archiver.rotation import KeyRing
 from archiver.settings import Settings
 from archiver.snapshot import Lookout, Moment, Snapshot, lane_progress
@@ -47,6 +48,10 @@ class Archiver:
     """An open Archiver: ``async with Archiver.open(settings) as archiver``.
 
     Attributes:
+        auditor: Writes and checks the audit log; see `archiver.proof.auditing`.
+
+
+    Attributes:
         connecting: Connects customers' storages and phone systems; see ``archiver.connecting``.
         keys: The keys that seal credentials.
     """
@@ -61,6 +66,7 @@ class Archiver:
         self._vault = Vault(keys=settings.key.reveal(), key_file=settings.key_file, provider=provider)
         self.keys = KeyRing(engine.database, self._vault)
         self.connecting = Connecting(engine.database, self._vault, http, clock, changed=self._changed)
+        self.auditor = Auditor(engine.database)
         self._assembly: Assembly | None = None
         self._lookout = Lookout(engine.database, clock)
         self.door = Door(engine.database, clock)
@@ -123,6 +129,7 @@ class Archiver:
         """
         settings = self._settings
         await self._check_key()
+        await self.auditor.record("run", result="started")
         self._assembly = Assembly(
             Parts(
                 database=self._database,
@@ -138,7 +145,11 @@ class Archiver:
         self._began = self._clock.time()
         fleet = self._engine.fleet(listener)
         beside = [*beside, self._lookout.watch(self._assembly)]
-        return await fleet.run(self._assembly, stop, drain_seconds=settings.drain_seconds, until_empty=until_empty, beside=beside)
+        try:
+            return await fleet.run(self._assembly, stop, drain_seconds=settings.drain_seconds, until_empty=until_empty, beside=beside)
+        finally:
+            with suppress(DatabaseUnavailableError):
+                await self.auditor.record("run", result="stopped")
 
     async def progress(self) -> Progress:
         """What the running Archiver is at; also before and after `run`, then without what only a running one knows."""
@@ -168,6 +179,7 @@ class Archiver:
 
     # -- customers ------------------------------------------------------------------------------------------------------------------
 
+    @audited("customers add", subject="name")
     async def add_customer(  # noqa: PLR0913  what a person says in one command
         self,
         name: str,
@@ -231,12 +243,14 @@ class Archiver:
             raise ConfigError(f"there is no customer {name}", hint="`archiver customers list` shows them.")
         return customers
 
+    @audited("customers pause", subject="name")
     async def pause(self, name: str) -> Customer:
         """Serves the customer no more until `resume`; what is under way ends. Raises ConfigError if there is no such customer."""
         customer = await self._database.set_customer_state(name, CustomerState.PAUSED)
         self._changed()
         return customer
 
+    @audited("customers resume", subject="name")
     async def resume(self, name: str) -> Customer:
         """Serves the customer again, and lets its parked lanes try again. Raises ConfigError if there is no such customer."""
         customer = await self._database.set_customer_state(name, CustomerState.ACTIVE)
@@ -248,6 +262,7 @@ class Archiver:
 
     # -- items ----------------------------------------------------------------------------------------------------------------------
 
+    @audited("import", subject="name")
     async def import_items(self, name: str | None = None) -> Imported:
         """One complete pass over the sources of a customer, or of all: what they have becomes items, nothing is uploaded.
 
@@ -277,6 +292,7 @@ class Archiver:
             self._changed()
         return Imported(found=found, new=new, unreadable=unreadable)
 
+    @audited("retry", subject="customer")
     async def retry(self, *, customer: str | None = None, reason: str | None = None, ids: Sequence[int] | None = None) -> int:
         """Rejected and gone deliveries become waiting again; returns how many. Raises ConfigError if there is no such customer."""
         await self._named(customer)

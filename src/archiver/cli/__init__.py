@@ -45,6 +45,8 @@ COMMANDS = {
     "import": ("archiver.cli.importing:import_items", "Read the sources once and write down what they have; uploads nothing."),
     "deliveries": ("archiver.cli.deliveries:deliveries", "List deliveries: where each one goes, how it is, and why."),
     "retry": ("archiver.cli.retry:retry", "Let deliveries that were rejected or gone wait again."),
+    "audit show": ("archiver.cli.audit:show", "Show who did what, and which batches were archived: the audit log, the newest first."),
+    "audit verify": ("archiver.cli.audit:verify", "Check that nothing in the audit log was changed, and no receipt either."),
     "sources": ("archiver.cli.adapters:sources", "Show the places where items can come from."),
     "destinations": ("archiver.cli.adapters:destinations", "Show the storages that items can go to."),
     "settings": ("archiver.cli.settings:settings", "Show every setting, its value, and where the value came from."),
@@ -53,6 +55,7 @@ COMMANDS = {
 }
 """Each command: the function behind it, which is imported when it is asked for, and what the list of commands says of it."""
 _GROUPS = {
+    "audit": "Read and check the log of what was done.",
     "connections": "Let customers connect their storages.",
     "keys": "The keys that seal customers' credentials.",
     "customers": "Add, list, pause and resume the customers that are archived.",

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from archiver.cli.options import Options
 
-__all__ = ["Output", "ago", "bytes_text", "clock_time", "console", "make_table", "to_json"]
+__all__ = ["Output", "ago", "bytes_text", "clock_time", "console", "make_table", "moment_text", "to_json"]
 
 _WHOLE = frozenset({"value", "name", "customer", "setting"})  # columns that are copied from, and so stay in one line
 _WIDTH = 120  # of tables that go into a file or a pipe, where there is no terminal to ask
@@ -104,3 +104,8 @@ def ago(moment: int | None, *, now: float) -> str:
 def clock_time(moment: int) -> str:
     """A moment (milliseconds since the epoch) as local time of day."""
     return datetime.fromtimestamp(moment / 1000, UTC).astimezone().strftime("%H:%M:%S")
+
+
+def moment_text(moment: int) -> str:
+    """A moment (milliseconds since the epoch) as UTC, to the second."""
+    return datetime.fromtimestamp(moment / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

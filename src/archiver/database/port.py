@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
+from archiver.database.audit import AuditLog
 from archiver.database.connecting import ConnectingDatabase, Invitation, Step
 from archiver.database.credentials import CredentialsDatabase, SealedRow
 from archiver.database.people import People
@@ -70,7 +71,7 @@ __all__ = [
 ]
 
 
-class Database(People, ConnectingDatabase, CredentialsDatabase, Survey, Protocol):
+class Database(AuditLog, People, ConnectingDatabase, CredentialsDatabase, Survey, Protocol):
     """Everything that Archiver remembers. Methods may be called concurrently; each is one transaction.
 
     Raises:
@@ -238,7 +239,7 @@ class Database(People, ConnectingDatabase, CredentialsDatabase, Survey, Protocol
         ...
 
     async def settle(self, settled: Sequence[Settled], epochs: Mapping[int, int]) -> frozenset[int]:
-        """Writes what became of deliveries, in one transaction: new states, receipts, counters.
+        """Writes what became of deliveries, in one transaction: new states, receipts, counters, a line of the audit log.
 
         Args:
             settled: What became of each.

@@ -6,6 +6,7 @@ Times are milliseconds since the epoch, sizes bytes; JSON is text; the CHECK con
 * ``deliveries_deferred`` holds only what was put off at least once, so that it costs a first try nothing; with it the oldest waiting
   delivery of a lane is found by looking at the heads of two indexes.
 * ``deliveries_customer`` serves the pages that people look at. Its columns never change: settling does not touch it.
+* ``audit`` is guarded by triggers: no line is ever changed or deleted, and a new one fits at the end. PostgreSQL's are in their migration.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from enum import StrEnum
 
 import sqlalchemy as sa
 
+from archiver.database.audit import GENESIS
 from archiver.database.people import Rank
 from archiver.database.port import Step
 from archiver.database.texts import Words
@@ -23,6 +25,7 @@ from archiver.model import ConnectionState, CustomerState, Kind, Role
 __all__ = [
     "HEAD",
     "api_keys",
+    "audit",
     "connections",
     "cursors",
     "customers",
@@ -39,7 +42,7 @@ __all__ = [
     "workers",
 ]
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision of ``archiver.database.migrations``; kept here so that opening an up-to-date database need not load Alembic."""
 
 metadata = sa.MetaData(
@@ -299,3 +302,25 @@ journal = sa.Table(
     # Whether its upload has begun and not ended: only those can have been the cause of a death.
     sa.Column("running", sa.Boolean, nullable=False),
 )
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("number", _Id, primary_key=True, autoincrement=False),
+    sa.Column("at", _Time, nullable=False),
+    sa.Column("actor", Words, nullable=False),
+    sa.Column("action", Words, nullable=False),
+    sa.Column("subject", Words, nullable=False),
+    sa.Column("result", Words, nullable=False),
+    sa.Column("origin", Words, nullable=False),
+    sa.Column("detail", Words, nullable=False),
+    sa.Column("previous", sa.Text, nullable=False),
+    sa.Column("hash", sa.Text, nullable=False),
+)
+# Only appended to, whoever writes: a line that was changed would break the chain, but what it had said would be lost.
+_REFUSED = "BEGIN SELECT RAISE(ABORT, 'lines are only appended to the audit log'); END"
+_MISFITS = f"""NEW.number IS NOT (SELECT coalesce(max(number), 0) + 1 FROM audit)
+    OR NEW.previous IS NOT coalesce((SELECT hash FROM audit ORDER BY number DESC LIMIT 1), '{GENESIS}')"""  # noqa: S608  made of constants
+for _name, _when in (("changes", "UPDATE ON audit"), ("losses", "DELETE ON audit"), ("misfits", f"INSERT ON audit WHEN {_MISFITS}")):
+    _guard = sa.DDL(f"CREATE TRIGGER audit_{_name} BEFORE {_when} {_REFUSED}")  # type: ignore[no-untyped-call]  # SQLAlchemy's omission
+    sa.event.listen(audit, "after_create", _guard.execute_if(dialect="sqlite"))

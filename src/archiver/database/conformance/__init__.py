@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import pytest
 
+from archiver.database.conformance.audit import AuditConformance
 from archiver.database.conformance.births import BirthConformance
 from archiver.database.conformance.connecting import ConnectingConformance
 from archiver.database.conformance.customers import CustomersConformance
@@ -42,6 +43,7 @@ class DatabaseConformance(
     LookingConformance,
     SurveyConformance,
     PeopleConformance,
+    AuditConformance,
 ):
     """The promises of `archiver.database.port.Database` which do not depend on the engine.
 

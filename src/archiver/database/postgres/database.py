@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from archiver.database.engine import customers, looking
 from archiver.database.engine.connecting import Connects
 from archiver.database.engine.credentials import KeepsCredentials
+from archiver.database.engine.keeping_audit import KeepsAudit
 from archiver.database.engine.keeping_people import KeepsPeople
 from archiver.database.engine.surveying import Surveys
 from archiver.database.port import (
@@ -44,7 +45,7 @@ __all__ = ["PostgresDatabase"]
 _T = TypeVar("_T")
 
 
-class PostgresDatabase(KeepsPeople, Surveys, Connects, KeepsCredentials):
+class PostgresDatabase(KeepsAudit, KeepsPeople, Surveys, Connects, KeepsCredentials):
     """Everything that Archiver remembers, on a PostgreSQL server, for any number of processes.
 
     See `archiver.database.port` for what each method promises. Four connections, a thread each: one writes, one has the hot reads, one is
@@ -253,7 +254,7 @@ class PostgresDatabase(KeepsPeople, Surveys, Connects, KeepsCredentials):
 
     async def settle(self, settled: Sequence[Settled], epochs: Mapping[int, int]) -> frozenset[int]:
         """Writes what became of deliveries, in one transaction."""
-        return await self._writer.run(settling.settle, settling.Settling.of(settled, epochs)) if settled else frozenset()
+        return await self._writer.run(settling.settle, settling.Settling.of(settled, epochs, self._now())) if settled else frozenset()
 
     async def save_sessions(self, sessions: Mapping[int, Session]) -> None:
         """Writes where chunked uploads stand."""

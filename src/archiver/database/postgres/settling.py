@@ -1,8 +1,9 @@
 """Settling: new states, receipts and counters of many deliveries in one transaction, fenced by their customers' epochs.
 
-Two statements. The first locks the counters by lane, as everybody does who writes several lanes' counters, so that no two transactions
-wait for each other. The second does everything: each of its parts is told by the one before what was written. Deliveries are named by their
-ids and joined with nothing but the batch itself: whatever the planner supposes, it looks each up by its primary key.
+Two statements, and then the line of the audit log. The first locks the counters by lane, as everybody does who writes several lanes'
+counters, so that no two transactions wait for each other. The second does everything: each of its parts is told by the one before what was
+written. Deliveries are named by their ids and joined with nothing but the batch itself: whatever the planner supposes, it looks each up by
+its primary key.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
+import psycopg
 
+from archiver.database.audit import Line, drafted, settled_entry
 from archiver.database.port import Settled
 from archiver.database.postgres.arrays import numbers, texts
+from archiver.database.postgres.auditing import append_last
 from archiver.database.postgres.handle import Raw, at_once
 from archiver.failpoints import failpoint
 from archiver.lifecycle import DeliveryState
-from archiver.model import Session
+from archiver.model import Millis, Session
 
 __all__ = ["LOCK", "SESSIONS", "SETTLE", "Settling", "save_sessions", "session_values", "settle"]
 
@@ -61,7 +65,7 @@ WITH owned AS MATERIALIZED (
         gone = lane_counters.gone + counts.gone, archived_bytes = lane_counters.archived_bytes + counts.bytes
     FROM counts WHERE lane_counters.lane = counts.lane
 )
-SELECT id FROM written
+SELECT coalesce(array_agg(id), '{}'), set_config('archiver.written', count(*)::text, true) FROM written
 """
 
 # The answer to a commit may be lost, and the same batch be settled once more: what stands there as we would write it was written by us.
@@ -92,15 +96,21 @@ class Settling(msgspec.Struct, frozen=True):
     """A batch of settlements as columns, made on the event loop so that the database's thread runs little Python.
 
     Attributes:
+        batch: Each once.
         ids: All of them.
         values: For the statements.
+        line: For the audit log, if all of it is written; None if nothing comes to an end.
+        now: When.
     """
 
+    batch: list[Settled]
     ids: frozenset[int]
     values: dict[str, Any]
+    line: Line | None
+    now: Millis
 
     @classmethod
-    def of(cls, settled: Sequence[Settled], epochs: Mapping[int, int]) -> Settling:
+    def of(cls, settled: Sequence[Settled], epochs: Mapping[int, int], now: Millis) -> Settling:
         """Makes the columns.
 
         Raises:
@@ -117,19 +127,44 @@ class Settling(msgspec.Struct, frozen=True):
         values["bytes"] = numbers(s.size if s.state is DeliveryState.ARCHIVED else 0 for s in batch)
         values |= _receipts([s for s in batch if s.state is DeliveryState.ARCHIVED])
         values |= _others([s for s in batch if s.state is not DeliveryState.ARCHIVED])
-        return cls(frozenset(s.delivery_id for s in batch), values)
+        return cls(batch, frozenset(s.delivery_id for s in batch), values, _line(batch, now), now)
 
 
 def settle(raw: Raw, batch: Settling) -> frozenset[int]:
     """Writes what may be written of a batch, in a transaction of its own; the ids of the rest."""
-    with at_once(raw):
-        raw.execute(LOCK, batch.values)
-        written = raw.execute(SETTLE, batch.values)
-        failpoint("settle.inside")
-    refused = batch.ids - {row[0] for row in written}
+    try:
+        written = _settle(raw, batch, batch.line, hopeful=True)
+    except psycopg.errors.NotNullViolation:  # of the line's number: it would not be true
+        written = _settle(raw, batch, None, hopeful=False)
+    refused = batch.ids - written
     if refused:
         refused -= {row[0] for row in raw.execute(_REPEATED, batch.values)}
     return refused
+
+
+def _settle(raw: Raw, batch: Settling, line: Line | None, *, hopeful: bool) -> set[int]:
+    """The ids that were written. What the audit log says must be what was written: hopefully that is the whole batch, and nothing is asked.
+
+    Raises:
+        NotNullViolation: ``hopeful``, but it was not; all of it is taken back.
+    """
+    with at_once(raw) as pipeline:
+        raw.execute(LOCK, batch.values)
+        settled = raw.execute(SETTLE, batch.values)
+        failpoint("settle.inside")
+        if not hopeful:
+            pipeline.sync()
+            written = _written(settled)
+            line = _line([s for s in batch.batch if s.delivery_id in written], batch.now)
+        if line is not None:
+            append_last(raw, line, expected=len(batch.ids) if hopeful else None)
+    return _written(settled)
+
+
+def _written(settled: psycopg.Cursor[Any]) -> set[int]:
+    settled.scroll(0, "absolute")
+    row = settled.fetchone()
+    return set() if row is None else set(row[0])
 
 
 def save_sessions(raw: Raw, values: Mapping[str, Any]) -> None:
@@ -140,6 +175,11 @@ def save_sessions(raw: Raw, values: Mapping[str, Any]) -> None:
 def session_values(sessions: Mapping[int, Session]) -> dict[str, str]:
     """Values for `save_sessions`."""
     return {"id": numbers(sessions), "session": texts([_text(session) for session in sessions.values()])}
+
+
+def _line(batch: Sequence[Settled], now: Millis) -> Line | None:
+    entry = settled_entry(batch)
+    return None if entry is None else drafted(entry, now)
 
 
 def _owners(customers: Collection[int], epochs: Mapping[int, int]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 from archiver.database.engine import customers, looking
 from archiver.database.engine.connecting import Connects
 from archiver.database.engine.credentials import KeepsCredentials
+from archiver.database.engine.keeping_audit import KeepsAudit
 from archiver.database.engine.keeping_people import KeepsPeople
 from archiver.database.engine.migrating import migrate
 from archiver.database.engine.surveying import Surveys
@@ -28,7 +29,7 @@ from genstage.clock import Clock, SystemClock
 __all__ = ["SqliteDatabase"]
 
 
-class SqliteDatabase(KeepsPeople, Surveys, Connects, KeepsCredentials):
+class SqliteDatabase(KeepsAudit, KeepsPeople, Surveys, Connects, KeepsCredentials):
     """Everything that Archiver remembers, in one file. See `archiver.database.port.Database` for what each method promises.
 
     Three connections, a thread each: what is written waits only for what is written, the hot reads for nobody, and a person who looks at
@@ -193,9 +194,9 @@ class SqliteDatabase(KeepsPeople, Surveys, Connects, KeepsCredentials):
         if not settled:
             return frozenset()
         try:
-            await self._writer.transact(settling.settle_hopeful, settling.Settling.of(settled, epochs))
+            await self._writer.transact(settling.settle_hopeful, settling.Settling.of(settled, epochs, self._now()))
         except settling.NotAllWrittenError:
-            return await self._writer.transact(settling.settle_careful, settled, epochs)
+            return await self._writer.transact(settling.settle_careful, settled, epochs, self._now())
         return frozenset()
 
     async def save_sessions(self, sessions: Mapping[int, Session]) -> None:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from archiver.database.audit import GENESIS, Line, drafted, settled_entry
 from archiver.database.port import Settled
 from archiver.database.sqlite.many import ManyRows
 from archiver.failpoints import failpoint
 from archiver.lifecycle import DeliveryState
-from archiver.model import Session
+from archiver.model import Millis, Session
 
 __all__ = ["NotAllWrittenError", "Settling", "save_sessions", "session_rows", "settle_careful", "settle_hopeful"]
 
@@ -71,6 +72,10 @@ _SESSIONS = ManyRows(
 )
 
 
+_HEAD = "SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1"
+_APPEND = f"INSERT INTO audit ({', '.join(Line.__struct_fields__)}) VALUES ({', '.join('?' * len(Line.__struct_fields__))})"  # noqa: S608  constants
+
+
 class NotAllWrittenError(Exception):
     """The hopeful way found a delivery that may not be written; the transaction is taken back."""
 
@@ -85,6 +90,7 @@ class Settling(msgspec.Struct, frozen=True):
         counters: For `_COUNTERS`.
         owners: Customer id and epoch of every customer concerned that has one.
         customers: How many customers are concerned.
+        line: For the audit log, without its place there; None if nothing came to an end.
     """
 
     archived: list[int]
@@ -93,9 +99,10 @@ class Settling(msgspec.Struct, frozen=True):
     counters: list[tuple[int, ...]]
     owners: list[tuple[int, int]]
     customers: int
+    line: Line | None
 
     @classmethod
-    def of(cls, settled: Iterable[Settled], epochs: Mapping[int, int]) -> Settling:
+    def of(cls, settled: Collection[Settled], epochs: Mapping[int, int], now: Millis) -> Settling:
         """Makes the rows.
 
         Raises:
@@ -127,7 +134,9 @@ class Settling(msgspec.Struct, frozen=True):
             elif s.state is DeliveryState.GONE:
                 counters[s.lane][2] += 1
         owners = [(customer, epochs[customer]) for customer in customers if customer in epochs]
-        return cls(archived, receipts, others, [(lane, *c) for lane, c in counters.items()], owners, len(customers))
+        entry = settled_entry(settled)
+        line = None if entry is None else drafted(entry, now)
+        return cls(archived, receipts, others, [(lane, *c) for lane, c in counters.items()], owners, len(customers), line)
 
 
 def settle_hopeful(raw: sqlite3.Connection, batch: Settling) -> None:
@@ -142,7 +151,7 @@ def settle_hopeful(raw: sqlite3.Connection, batch: Settling) -> None:
     _write(raw, batch)
 
 
-def settle_careful(raw: sqlite3.Connection, settled: Sequence[Settled], epochs: Mapping[int, int]) -> frozenset[int]:
+def settle_careful(raw: sqlite3.Connection, settled: Sequence[Settled], epochs: Mapping[int, int], now: Millis) -> frozenset[int]:
     """Writes what may be written of a batch, in the caller's transaction; the ids of the rest."""
     owners = [(customer, epochs[customer]) for customer in {s.customer_id for s in settled} if customer in epochs]
     ids = {s.delivery_id for s in settled}
@@ -150,7 +159,7 @@ def settle_careful(raw: sqlite3.Connection, settled: Sequence[Settled], epochs: 
     writable = set(msgspec.json.decode(text, type=list[int]))
     # A delivery that stands in the batch twice is settled once, as it was settled first.
     first = {s.delivery_id: s for s in reversed(settled) if s.delivery_id in writable}
-    _write(raw, Settling.of(first.values(), epochs))
+    _write(raw, Settling.of(first.values(), epochs, now))
     return frozenset(ids - writable)
 
 
@@ -173,6 +182,9 @@ def _write(raw: sqlite3.Connection, batch: Settling) -> None:
     if batch.others and _OTHERS.execute(raw, batch.others) != len(batch.others):
         raise NotAllWrittenError
     _COUNTERS.execute(raw, batch.counters)
+    if batch.line is not None:
+        line = batch.line.after(*(raw.execute(_HEAD).fetchone() or (0, GENESIS)))
+        raw.execute(_APPEND, msgspec.structs.astuple(line))
 
 
 def _json(value: Any) -> str:

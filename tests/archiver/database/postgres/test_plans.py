@@ -161,7 +161,7 @@ def settling_of(numbers: Sequence[int], state: DeliveryState) -> settling.Settli
     """So many outcomes."""
     batch = [delivery(number) for number in numbers]
     made = [archived(one) if state is DeliveryState.ARCHIVED else settled(one, state, ready_at=LATER) for one in batch]
-    return settling.Settling.of(made, {one.customer_id: 0 for one in batch})
+    return settling.Settling.of(made, {one.customer_id: 0 for one in batch}, 0)
 
 
 @pytest.mark.parametrize("state", [DeliveryState.ARCHIVED, DeliveryState.WAITING, DeliveryState.GONE])

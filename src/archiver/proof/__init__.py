@@ -1,0 +1,10 @@
+"""What a person can prove: that everything was archived, that it still is, and who did what.
+
+In: the Database, and a destination that is looked at. Out: values for commands and console. Next room: ``archiver.app``.
+
+| module | what it answers |
+|---|---|
+| `acting` | who does what is done now |
+| `auditing` | writes the audit log, and holds its chain to what it must be |
+| `discretion` | what must not stand in a log |
+"""
