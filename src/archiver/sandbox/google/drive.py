@@ -42,7 +42,8 @@ class DriveFile(msgspec.Struct, kw_only=True):
         properties: Seen by all.
         created_time: RFC 3339.
         modified_time: As the client said, or when its bytes came.
-        trashed: In the bin.
+        trashed: In the bin, or in a folder that is.
+        binned: It was put there itself.
         hashes: Of its bytes; None for folders.
         revision: Of its bytes.
         revisions: How many contents it has had.
@@ -62,6 +63,7 @@ class DriveFile(msgspec.Struct, kw_only=True):
     created_time: str = ""
     modified_time: str = ""
     trashed: bool = False
+    binned: bool = False
     hashes: Hashes | None = None
     revision: str = ""
     revisions: int = 0
@@ -83,7 +85,7 @@ class DriveFile(msgspec.Struct, kw_only=True):
             "mimeType": self.mime_type,
             "parents": self.parents,
             "trashed": self.trashed,
-            "explicitlyTrashed": self.trashed,
+            "explicitlyTrashed": self.binned,
             "createdTime": self.created_time,
             "modifiedTime": self.modified_time,
             "version": str(self.version),
@@ -207,11 +209,15 @@ class Drive:
                 names.append(file.name)
         return "/" + "/".join(reversed(names))
 
-    def in_bin(self, file: DriveFile) -> bool:
-        """It, or a folder that it is in, is in the bin."""
-        while not file.trashed and file.parents:
-            file = self._files[file.parents[0]]
-        return file.trashed
+    def bin(self, file: DriveFile, *, trashed: bool) -> None:
+        """Puts a file into the bin with all that is within, or takes it out."""
+        file.binned = trashed
+        self._sink(file, trashed=trashed)
+
+    def _sink(self, file: DriveFile, *, trashed: bool) -> None:
+        file.trashed = trashed or file.binned
+        for child in self.children(file.id):
+            self._sink(child, trashed=file.trashed)
 
     @property
     def used_bytes(self) -> int:

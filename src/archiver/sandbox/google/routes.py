@@ -117,6 +117,7 @@ def make(asked: Asked, metadata: Metadata) -> DriveFile:
         mime_type=metadata.mime_type or "application/octet-stream",
         parents=[folder.id],
         drive_id=folder.drive_id,
+        trashed=folder.trashed,
         app=CLIENT_ID,
         app_properties=metadata.app_properties,
         properties=metadata.properties,
@@ -152,7 +153,7 @@ def _update(asked: Asked) -> Reply:
     if metadata.name is not None:
         file.name = metadata.name
     if metadata.trashed is not None:
-        file.trashed = metadata.trashed
+        asked.user.drive.bin(file, trashed=metadata.trashed)
     if metadata.modified_time:
         file.modified_time = metadata.modified_time
     file.app_properties = {**file.app_properties, **metadata.app_properties}

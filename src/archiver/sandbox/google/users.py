@@ -68,7 +68,7 @@ class User:
     def visible(self) -> Iterator[DriveFile]:
         """Every file, but no folders, that is not in the bin."""
         for file in self.drive:
-            if not file.is_folder and not self.drive.in_bin(file):
+            if not file.is_folder and not file.trashed:
                 yield file
 
     def record(self) -> AccountRecord:
