@@ -49,9 +49,6 @@ class Archiver:
 
     Attributes:
         auditor: Writes and checks the audit log; see `archiver.proof.auditing`.
-
-
-    Attributes:
         connecting: Connects customers' storages and phone systems; see ``archiver.connecting``.
         keys: The keys that seal credentials.
     """
