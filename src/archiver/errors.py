@@ -10,6 +10,8 @@
     │   ├── PoisonError              the process died of it, again and again: needs a person
     │   ├── SourceGoneError          the source no longer has it
     │   ├── SourceThrottledError     the source cannot give it yet: it waits for its turn there, no try is charged
+    │   │   └── SourceNotReadyError  the source knows it, and does not have its bytes yet
+    │   ├── SourceAwayError          the source cannot be reached, or lets nobody in: no try is charged, its items rest
     │   └── SourceChangedError       the source gives other bytes than it declared
     ├── DestinationError             scope destination: the whole lane is concerned, no item is charged
     │   ├── ThrottledError           a 429, with the moment at which it ends
@@ -52,8 +54,10 @@ __all__ = [
     "RejectedError",
     "SchemaError",
     "Scope",
+    "SourceAwayError",
     "SourceChangedError",
     "SourceGoneError",
+    "SourceNotReadyError",
     "SourceReadError",
     "SourceThrottledError",
     "ThrottleKind",
@@ -149,6 +153,19 @@ class SourceThrottledError(ItemError):
     def __init__(self, message: str, *, retry_after: float, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
+
+
+class SourceNotReadyError(SourceThrottledError):
+    """The source knows the item, and does not have its bytes yet. Only this item waits; no try is charged."""
+
+
+class SourceAwayError(ItemError):
+    """The source cannot be reached, or lets nobody in, and neither the item nor its destination is to blame; no try is charged.
+
+    It has an item's scope so that an adapter in which it comes out of a stream does not take it for its own provider's.
+    """
+
+    retryable = True
 
 
 class SourceChangedError(ItemError):

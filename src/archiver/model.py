@@ -152,6 +152,8 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         recipient: Number or name of the receiving side, or empty.
         owner: The extension or line it belongs to, or empty.
         metadata: Anything else the source knows; JSON values.
+        budget: Which of the source's budgets reading the bytes is paid from, from 1 to 3; 0 if it costs nothing. See
+            ``archiver.sources.port.Paced``.
     """
 
     kind: Kind
@@ -168,6 +170,7 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     recipient: str = ""
     owner: str = ""
     metadata: Mapping[str, Any] = {}
+    budget: int = 0
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -23,6 +23,7 @@ from archiver.errors import (
     MisconfiguredError,
     QuotaFullError,
     ReconnectNeededError,
+    SourceAwayError,
     SourceChangedError,
     SourceGoneError,
     SourceThrottledError,
@@ -120,7 +121,7 @@ class Unavailable(msgspec.Struct, frozen=True, kw_only=True):
 Outcome = Archived | Deferred | Rejected | Gone | Throttled | Parked | Unavailable
 
 
-def outcome_of(error: ArchiverError, *, session: Session | None = None) -> Outcome:  # noqa: PLR0911  one return per row of the table
+def outcome_of(error: ArchiverError, *, session: Session | None = None) -> Outcome:  # noqa: C901, PLR0911  one return per row of the table
     """Translates an error of the tree into an outcome, by its place in the tree.
 
     Args:
@@ -144,6 +145,8 @@ def outcome_of(error: ArchiverError, *, session: Session | None = None) -> Outco
             return Parked(state=ConnectionState.MISCONFIGURED, reason=error.message)
         case UnavailableError():
             return Unavailable(reason=error.message, session=session)
+        case SourceAwayError():
+            return Unavailable(reason=error.message, session=session, source=True)
         case SourceThrottledError(retry_after=wait):
             return Deferred(reason=type(error).__name__, detail=error.message, charged=False, session=session, retry_after=wait)
         case SourceGoneError() | SourceChangedError() | IntegrityError():  # bytes of before and after would be mixed

@@ -40,7 +40,8 @@ async def _nothing_soon(*_args: Any, **_named: Any) -> None:
 
 
 def _reads_on(lane: Lane) -> None:
-    lane.dry = False
+    for pair in lane._reading._pairs:
+        pair.both.dry = False
 
 
 def _refused_without_time(pacer: Pacer, now: float, *args: Any) -> float | None:

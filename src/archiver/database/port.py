@@ -14,6 +14,7 @@ from archiver.database.connecting import ConnectingDatabase, Invitation, Step
 from archiver.database.credentials import CredentialsDatabase, SealedRow
 from archiver.database.people import People
 from archiver.database.records import (
+    FORESIGHT,
     POISON_DEATHS,
     POISON_DETAIL,
     Birth,
@@ -46,6 +47,7 @@ from archiver.model import (
 )
 
 __all__ = [
+    "FORESIGHT",
     "POISON_DEATHS",
     "POISON_DETAIL",
     "Birth",
@@ -208,7 +210,8 @@ class Database(AuditLog, People, ConnectingDatabase, CredentialsDatabase, Survey
         Args:
             source: Where the items were found; every delivery is its customer's.
             births: Any number; about a thousand is quickest.
-            now: Becomes ``discovered_at`` and ``ready_at``.
+            now: Becomes ``discovered_at`` and ``ready_at``; of what the source will purge ``ready_at`` is `FORESIGHT` before that, if that
+                is earlier, so that among deliveries of one priority those go first that will be purged soonest.
             cursor: Where the source goes on; None leaves the stored one.
 
         Returns:

@@ -10,6 +10,7 @@ from archiver.lifecycle import DeliveryState
 from archiver.model import Connection, ConnectionState, Customer, Discovery, Kind, LaneId, Millis, Receipt, Session
 
 __all__ = [
+    "FORESIGHT",
     "POISON_DEATHS",
     "POISON_DETAIL",
     "Birth",
@@ -37,10 +38,12 @@ class Want(msgspec.Struct, frozen=True):
     Attributes:
         limit: At most this many deliveries.
         after: Only what comes after this place; None begins at the beginning.
+        last: Only priorities up to this one; None reads them all.
     """
 
     limit: int
     after: Place | None = None
+    last: int | None = None
 
 
 class LaneRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -231,3 +234,6 @@ POISON_DEATHS = 3
 
 POISON_DETAIL = f"the process died {POISON_DEATHS} times while this was being uploaded; `archiver retry` tries it again"
 """What a person reads of such a delivery."""
+
+FORESIGHT: Millis = 400 * 86_400_000
+"""A delivery that its source will purge is due so long before that: among those of one priority what will be purged soonest goes first."""

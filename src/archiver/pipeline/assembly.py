@@ -76,7 +76,7 @@ class Assembly:
         # process scope, or has left our own counts wrong. The Database is right: whoever starts this process again begins with that.
         self._pipeline = Pipeline(clock=parts.clock, restarts=Restarts(0))
         self.budget = parts.budget
-        self.contents = Contents(parts.open_source)
+        self.contents = Contents(parts.open_source, parts.clock)
         self.holding = Holding(parts.clock)
         self.settlement = Settlement(parts.database, parts.clock, parts.listener, jitter)
         self._patience = Patience(parts.clock, self.settlement.tell_away)

@@ -15,11 +15,12 @@ import msgspec
 
 from archiver.database.port import Birth, Births, Database
 from archiver.errors import ArchiverError
-from archiver.model import Connection, Customer, Discovery, LaneId, Role
+from archiver.model import Connection, Customer, Discovery, LaneId, Millis, Role
 from archiver.naming import item_path
 from archiver.pipeline.contents import Contents
 from archiver.pipeline.events import Born, Listener, SourceFailed
 from archiver.pipeline.patience import Patience
+from archiver.pipeline.reading import level_of
 from archiver.sources.port import Page
 from genstage.clock import Clock
 
@@ -28,6 +29,7 @@ __all__ = ["Collected", "Collector"]
 _log = logging.getLogger(__name__)
 
 _LONGEST_REST = 60.0  # seconds between two tries of a source that cannot be read
+_LIVE_MILLIS = 86_400_000  # after it happened an item is old news: backfill
 _TRIES = 3  # in vain, after which a source no longer keeps those waiting who wait for a complete pass
 
 
@@ -148,8 +150,8 @@ class Collector:
         sources = [c.id for c in connections if c.role is Role.SOURCE]
         # Two sources of a customer may use the same ids; only the first one's paths stay free of a mark.
         tag = "" if sources[:1] == [source.id] else f"s{source.id}"
-        births = [_birth(discovery, customer.path_template, lanes, tag) for discovery in page.discoveries]
         now = int(self._clock.wall() * 1000)
+        births = [_birth(discovery, customer.path_template, lanes, tag, _level(discovery, source, now)) for discovery in page.discoveries]
         result = await self._database.add_births(source, births, now=now, cursor=page.cursor)
         if result.items:
             self._listener(Born(source=source.id, customer=customer.name, items=result.items))
@@ -160,6 +162,10 @@ class Collector:
         return result
 
 
-def _birth(discovery: Discovery, template: str, lanes: Sequence[tuple[LaneId, str]], tag: str) -> Birth:
+def _birth(discovery: Discovery, template: str, lanes: Sequence[tuple[LaneId, str]], tag: str, level: int) -> Birth:
     """The path is fixed here, once: a later change of the template moves nothing."""
-    return Birth(discovery, [(lane, item_path(discovery, template=template, rules=rules, source_tag=tag), 0) for lane, rules in lanes])
+    return Birth(discovery, [(lane, item_path(discovery, template=template, rules=rules, source_tag=tag), level) for lane, rules in lanes])
+
+
+def _level(discovery: Discovery, source: Connection, now: Millis) -> int:
+    return level_of(source.id, discovery.budget, backfill=now - discovery.occurred_at > _LIVE_MILLIS)

@@ -7,10 +7,21 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from functools import partial
 
 from archiver.destinations.port import Features, Upload
-from archiver.errors import ArchiverError, MisconfiguredError, Scope, SourceChangedError, SourceReadError, TransientError
+from archiver.errors import (
+    ArchiverError,
+    MisconfiguredError,
+    ReconnectNeededError,
+    Scope,
+    SourceAwayError,
+    SourceChangedError,
+    SourceReadError,
+    TransientError,
+)
 from archiver.failpoints import failpoint
 from archiver.model import Connection, Delivery, Item, Session
+from archiver.pipeline.rooms import Rooms
 from archiver.sources.port import Source
+from genstage.clock import Clock, SystemClock
 
 __all__ = ["Contents"]
 
@@ -20,12 +31,19 @@ class Contents:
 
     Args:
         open_source: Makes a source from its connection.
+        clock: Time.
+
+    Attributes:
+        rooms: What the open sources have room for.
+        on_locked_out: Told which source does not let us in any more, and what it says.
     """
 
-    def __init__(self, open_source: Callable[[Connection], Source]) -> None:
+    def __init__(self, open_source: Callable[[Connection], Source], clock: Clock | None = None) -> None:
+        self.rooms = Rooms(clock or SystemClock())
         self._open = open_source
         self._sources: dict[int, Source] = {}
         self._of: dict[int, list[int]] = {}
+        self.on_locked_out: Callable[[int, ReconnectNeededError], None] = lambda _source_id, _error: None
 
     def source(self, connection: Connection) -> Source:
         """The source of a connection, opened at the first time."""
@@ -33,20 +51,24 @@ class Contents:
         if source is None:
             source = self._sources[connection.id] = self._open(connection)
             self._of.setdefault(connection.customer_id, []).append(connection.id)
+            self.rooms.open(connection.id, source)
         return source
 
     async def close(self) -> None:
         """Closes every source."""
         self._of.clear()
         while self._sources:
-            _, source = self._sources.popitem()
-            await source.close()
+            await self._close(next(iter(self._sources)))
 
     async def forget(self, customer_ids: Collection[int]) -> None:
         """Closes the sources of these customers; nobody reads them now."""
         for customer_id in customer_ids:
             for source_id in self._of.pop(customer_id, ()):
-                await self._sources.pop(source_id).close()
+                await self._close(source_id)
+
+    async def _close(self, source_id: int) -> None:
+        self.rooms.close(source_id)
+        await self._sources.pop(source_id).close()
 
     async def uploads(
         self,
@@ -69,9 +91,11 @@ class Contents:
         whole = [d for d in deliveries if d.item.size is not None and d.item.size <= features.whole_bytes]
         uploads: list[Upload] = []
         failed: list[tuple[Delivery, ArchiverError]] = []
+        for delivery in whole:
+            self.rooms.asked(delivery.id)
         for delivery, data in zip(whole, await self._read_many([d.item for d in whole]), strict=True):
             if isinstance(data, ArchiverError):
-                failed.append((delivery, _of_source(data)))
+                failed.append((delivery, self._of_source(delivery.item.source_id, data)))
                 continue
             digest = hashlib.sha256(data).digest()
             item = delivery.item
@@ -82,7 +106,7 @@ class Contents:
             else:
                 uploads.append(Upload(delivery=delivery, data=data, sha256=digest, moved=partial(moved, delivery.id)))
         uploads += [
-            Upload(delivery=d, stream=partial(self._checked, d.item), save_session=partial(save_session, d.id))
+            Upload(delivery=d, stream=partial(self._checked, d), save_session=partial(save_session, d.id))
             for d in deliveries
             if d.item.size is None or d.item.size > features.whole_bytes
         ]
@@ -106,8 +130,10 @@ class Contents:
         failpoint("source.opened")
         return await source.read_many(items)
 
-    async def _checked(self, item: Item, offset: int) -> AsyncIterator[bytes]:
+    async def _checked(self, delivery: Delivery, offset: int) -> AsyncIterator[bytes]:
         """The stream of a large item; instead of ending short or long it raises, so that nothing wrong is ever committed."""
+        item = delivery.item
+        self.rooms.asked(delivery.id)
         source = self._sources.get(item.source_id)
         if source is None:
             raise SourceReadError("the item's source is not connected any more")
@@ -120,15 +146,16 @@ class Contents:
                     break
                 yield chunk
         except ArchiverError as error:
-            if error.scope is Scope.ITEM:
-                raise _of_source(error) from None
-            # Said as the item's trouble: the adapter that reads this stream must not take it for its own provider's.
-            raise SourceReadError(f"the source: {error.message}") from error
+            raise self._of_source(item.source_id, error) from error
         if item.size is not None and position != item.size:
             more = "more" if position > item.size else position
             raise SourceChangedError(f"the source declared {item.size} bytes and gave {more}")
 
-
-def _of_source(error: ArchiverError) -> ArchiverError:
-    """A failure that does not say whose it is becomes the source's, so that nobody blames the destination."""
-    return SourceReadError(error.message, hint=error.hint) if type(error) is TransientError else error
+    def _of_source(self, source_id: int, error: ArchiverError) -> ArchiverError:
+        """A failure that does not say whose it is, or says it of its own provider, becomes the source's: nobody blames the destination."""
+        if isinstance(error, ReconnectNeededError):
+            self.rooms.shut(source_id)
+            self.on_locked_out(source_id, error)
+        if error.scope is not Scope.ITEM:
+            return SourceAwayError(error.message, hint=error.hint)
+        return SourceReadError(error.message, hint=error.hint) if type(error) is TransientError else error

@@ -41,30 +41,55 @@ class Fetcher(Producer[Delivery], dispatcher=KeyedDispatcher()):
         self.reads = 0
 
     async def handle_demand(self, demand: Mapping[LaneId, int]) -> Mapping[LaneId, list[Delivery]]:
-        """One read for every lane that asked."""
-        asking = {lane_id: self._lanes[lane_id] for lane_id in demand if lane_id in self._lanes}
-        wants, found = await self._patience(self._read, asking, demand)
+        """One read for every lane that asked; lanes with items which their sources give one by one may take a few more."""
+        # Two lanes of a customer may want what one source gives: whoever took less of such so far comes first.
+        asking = sorted((self._lanes[lane_id] for lane_id in demand if lane_id in self._lanes), key=_paid)
         deliveries: dict[LaneId, list[Delivery]] = {}
-        for lane_id, want in wants.items():
-            lane = asking[lane_id]
-            if self._lanes.get(lane_id) is not lane:
-                continue  # put away meanwhile, perhaps awake anew: what was read for the one before may be settled by now
-            fresh = lane.took(want, found.get(lane_id, ()), demand[lane_id])
-            if fresh:
-                deliveries[lane_id] = fresh
+        left = dict(demand)
+        begun: set[LaneId] = set()
+        while asking:
+            wants, found = await self._patience(self._read, asking, left, begun)
+            read = [lane for lane in asking if lane.id in wants and self._lanes.get(lane.id) is lane]
+            for lane in read:  # one that was put away meanwhile is left out: what was read for it may be settled by now
+                fresh = lane.took(found.get(lane.id, ()), left[lane.id])
+                left[lane.id] -= len(fresh)
+                if fresh:
+                    deliveries.setdefault(lane.id, []).extend(fresh)
+            asking = read
+        self._tell(demand, deliveries)
+        return deliveries
+
+    def _tell(self, demand: Mapping[LaneId, int], deliveries: Mapping[LaneId, Sequence[Delivery]]) -> None:
+        for lane_id in demand:
+            lane, fresh = self._lanes.get(lane_id), deliveries.get(lane_id, ())
+            if lane is None:
+                continue
             if lane.dry:
                 self._went_dry(lane, len(fresh))
             elif not fresh and lane.asked:
                 # A hint or a settlement came while the read was under way: what it found says nothing about what there is.
                 self.wake()
-        return deliveries
 
     async def _read(
-        self, asking: Mapping[LaneId, Lane], demand: Mapping[LaneId, int]
+        self, asking: Sequence[Lane], left: Mapping[LaneId, int], begun: set[LaneId]
     ) -> tuple[Mapping[LaneId, Want], Mapping[LaneId, Sequence[Delivery]]]:
         """What lanes want now, and what was found. While the database was away one may have been throttled: nothing is read for it."""
-        wants = {lane_id: lane.want(demand[lane_id]) for lane_id, lane in asking.items() if self._lanes.get(lane_id) is lane and lane.asked}
+        wants: dict[LaneId, Want] = {}
+        for lane in asking:
+            if self._lanes.get(lane.id) is not lane or not lane.asked:
+                continue
+            if lane.id not in begun:
+                lane.plan(left[lane.id])
+            want = lane.want()
+            if want is not None:
+                wants[lane.id] = want
         if not wants:
             return {}, {}
         self.reads += 1
-        return wants, await self._database.waiting(wants, int(self._clock.wall() * 1000))
+        found = await self._database.waiting(wants, int(self._clock.wall() * 1000))
+        begun.update(wants)
+        return wants, found
+
+
+def _paid(lane: Lane) -> int:
+    return lane.paid

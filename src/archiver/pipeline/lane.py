@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from archiver.database.port import LaneRecord, Place, Want
+from archiver.database.port import LaneRecord, Want
 from archiver.destinations.port import Destination
 from archiver.model import ConnectionState, Delivery, LaneId
 from archiver.outcome import Outcome, Parked, Throttled
 from archiver.pipeline.careful import CarefulLane
 from archiver.pipeline.circuit import Circuit
 from archiver.pipeline.gate import Gate
+from archiver.pipeline.reading import FREE, Key, Reading, Step, key_of
+from archiver.pipeline.rooms import Rooms
 from archiver.pipeline.share import Claim
 from archiver.pipeline.trouble import Trouble
 from genstage import Consumer, Subscription
@@ -36,7 +38,6 @@ class Lane:
         circuit: Of its provider, shared with the provider's other lanes.
         subscription: The edge from the Fetcher; set by `Lanes` once the Uploader runs.
         on_room: Told when room returns before an upload has ended.
-        dry: Everything due was read; nothing is asked until a hint, a timer or the sweep says that there is more.
         parked: Why it waits for a person or a probe; None if it does not.
         stopping: Nothing may begin any more: the process drains, or the customer was paused or is to be given back.
         dropped: Its customer is not held any more: whatever still comes of it is forgotten.
@@ -49,16 +50,19 @@ class Lane:
         queued: Deliveries that have arrived and not begun.
         archived: Items archived since it woke.
         closed_until: No call before this moment of the clock's time, for reasons that are not the pace's: its provider or source is away.
+        paid: How many deliveries it took that are paid from a source's budget.
     """
 
     __slots__ = (
-        "_again",
         "_clock",
         "_held_bytes",
         "_item_bytes",
-        "_place",
+        "_knocks_at",
+        "_levels",
         "_reading",
+        "_rooms",
         "_settled_meanwhile",
+        "_step",
         "_times",
         "_unsettled",
         "archived",
@@ -69,12 +73,12 @@ class Lane:
         "customer",
         "destination",
         "dropped",
-        "dry",
         "failures",
         "gate",
         "idle_since",
         "in_flight",
         "on_room",
+        "paid",
         "parked",
         "puts",
         "queued",
@@ -86,15 +90,25 @@ class Lane:
         "woke_at",
     )
 
-    def __init__(self, record: LaneRecord, destination: Destination, gate: Gate, circuit: Circuit, clock: Clock) -> None:
+    def __init__(  # noqa: PLR0913  what it is made of, and the time
+        self,
+        record: LaneRecord,
+        destination: Destination,
+        gate: Gate,
+        circuit: Circuit,
+        clock: Clock,
+        *,
+        rooms: Rooms | None = None,
+    ) -> None:
         self._clock = clock
+        self._rooms = Rooms(clock) if rooms is None else rooms
+        self._reading = Reading(self._rooms.keys(source.id for source in record.sources))
         self.customer = record.customer
         self.connection = record.destination
         self.destination = destination
         self.gate = gate
         self.circuit = circuit
         self.subscription: Subscription | None = None
-        self.dry = False
         self.parked: ConnectionState | None = None
         self.puts = 0
         self.archived = 0
@@ -106,10 +120,11 @@ class Lane:
         self._times: dict[int, float] = {}  # of what has begun: when; of what has ended: how long it took
         self._held_bytes = 0
         self._item_bytes = float(_FIRST_GUESS_BYTES)
-        self._place: Place | None = None
-        self._again = False
-        self._reading = False
+        self._levels: dict[int, int] = {}
+        self._step: Step | None = None
         self._settled_meanwhile: set[int] = set()
+        self.paid = 0
+        self._knocks_at = 0.0
         self.closed_until = 0.0
         self.failures = 0
         self.trouble = Trouble()
@@ -139,6 +154,26 @@ class Lane:
     def held_bytes(self) -> int:
         """Bytes of what is delivered and not yet ended, and an estimate of what is asked."""
         return self._held_bytes + int(self.asked * self._item_bytes)
+
+    @property
+    def dry(self) -> bool:
+        """Everything due was read that may be: nothing is asked until a hint, a timer or the sweep says that there is more.
+
+        What its source has no room for may not be read.
+        """
+        return not self._reading.free and not any(self._rooms.of(key).items for key in self._reading.paid)
+
+    def knock(self) -> float | None:
+        """Asks its sources for what is left to read; the moment at which one may give some, unless it is known already."""
+        now = self._clock.time()
+        if self._knocks_at > now or self.closed() is not None:
+            return None
+        rooms = map(self._rooms.wanted, self._reading.paid)
+        wait = min((room.again_in for room in rooms if not room.items), default=math.inf)
+        if wait == math.inf:
+            return None
+        self._knocks_at = now + wait
+        return self._knocks_at
 
     @property
     def idle(self) -> bool:
@@ -202,60 +237,62 @@ class Lane:
 
     # -- reading --------------------------------------------------------------------------------------------------------------------
 
-    def want(self, demand: int) -> Want:
-        """The lane's part of a read. A pass from the beginning meets what is in flight again, so it reads that much further."""
-        self._again = False
-        self._reading = True
+    def plan(self, demand: int) -> bool:
+        """Begins a read of as many as are demanded, of several parts perhaps. Returns whether there is anything to read."""
         self._settled_meanwhile.clear()
-        if self._place is None:
-            return Want(demand + len(self.in_flight))
-        return Want(demand, self._place)
+        return self._reading.plan(demand, lambda key: self._rooms.wanted(key).items)
 
-    def took(self, want: Want, found: Sequence[Delivery], demand: int) -> list[Delivery]:
-        """Takes what a read found, without what is in flight already; a read that came to the end leaves the lane dry.
+    def want(self) -> Want | None:
+        """The next part of the read; None if it is over."""
+        self._step = self._reading.step()
+        return None if self._step is None else self._step.want
 
-        Demand may have been taken back while the read was under way (a 429), so no more is taken than is still asked.
+    def took(self, found: Sequence[Delivery], demand: int) -> list[Delivery]:
+        """Takes what a part of the read found, without what is in flight already.
+
+        Demand may have been taken back while the read was under way (a 429), so no more is taken than is still asked; and others may
+        have taken what the source had room for.
         """
-        self._reading = False
-        # A read may show what the database was before a settlement that has ended by now.
-        known = self.in_flight.keys() | self._settled_meanwhile
-        room = min(demand, self.asked)
+        step, self._step = self._step, None
+        assert step is not None, "Lane.want was not called"  # noqa: S101  a wiring mistake
         careful = self.careful
         if careful is not None:
             careful.sees(found)
-        fresh: list[Delivery] = []
-        last: Delivery | None = None
-        self.dry = False
-        for delivery in found:
-            if delivery.id not in known:
-                if len(fresh) == room:
-                    break
-                if careful is None or careful.admits(delivery.id):
-                    fresh.append(delivery)
-            last = delivery  # also what is in flight: a read that met nothing else would be made again and again
-        else:
-            self.dry = len(found) < want.limit
-        if self._again:
-            self.dry = False  # something came back or came new meanwhile: it may stand before what was read
-        if self._again or self.dry:
-            self._place = None
-        elif last is not None:
-            self._place = (last.priority, last.ready_at, last.id)
-        features = self.destination.features
+        # A read may show what the database was before a settlement that has ended by now.
+        known = self.in_flight.keys() | self._settled_meanwhile
+        most = min(demand, self.asked)
+        if step.key != FREE:
+            most = min(most, self._rooms.of(step.key).items)
+        fresh = step.take(found, most, known.__contains__, _all if careful is None else careful.admits)
         for delivery in fresh:
-            size = delivery.item.size
-            held = _STREAM_BYTES if size is None or size > features.whole_bytes else size
-            self.in_flight[delivery.id] = held
-            self._held_bytes += held
-            self._item_bytes += _SMOOTHING * (held - self._item_bytes)
+            self._take(delivery, step.key)
         self.queued += len(fresh)
         return fresh
 
+    def _take(self, delivery: Delivery, key: Key) -> None:
+        features = self.destination.features
+        size = delivery.item.size
+        held = _STREAM_BYTES if size is None or size > features.whole_bytes else size
+        self.in_flight[delivery.id] = held
+        self._levels[delivery.id] = delivery.priority
+        self._reading.began(delivery.priority)
+        self._held_bytes += held
+        self._item_bytes += _SMOOTHING * (held - self._item_bytes)
+        if key != FREE:
+            self.paid += 1
+            self._rooms.take(key, delivery.id)
+
     def read_again(self) -> None:
         """Reads from the beginning: there may be rows before the place (late commits, what was given back, due retries)."""
-        self.dry = False
-        self._place = None
-        self._again = True
+        self._reading.read_again()
+
+    def no_room(self, delivery: Delivery, retry_after: float) -> bool:
+        """The delivery's source had no room after all. Returns whether the lane knows what that means: it is read again when it has."""
+        key = key_of(delivery.priority)
+        if key == FREE or not self._rooms.knows(key):
+            return False
+        self._rooms.rest(key, retry_after)
+        return True
 
     # -- ending ---------------------------------------------------------------------------------------------------------------------
 
@@ -300,12 +337,15 @@ class Lane:
 
     def _out(self, delivery_id: int) -> None:
         """It is not in flight any more."""
-        if self._reading:
-            self._settled_meanwhile.add(delivery_id)
+        self._settled_meanwhile.add(delivery_id)
         self._unsettled.discard(delivery_id)
         self._times.pop(delivery_id, None)
+        self._rooms.asked(delivery_id)
         self._held_bytes -= self.in_flight.pop(delivery_id, 0)
-        if self.careful is not None and self.careful.is_over(ran_dry=self.dry and not self.in_flight):
+        priority = self._levels.pop(delivery_id, None)
+        if priority is not None:
+            self._reading.ended(priority)
+        if self.careful is not None and self.careful.is_over(ran_dry=self.dry and not self._reading.paid and not self.in_flight):
             self.careful = None
 
     def drop(self) -> None:
@@ -313,6 +353,11 @@ class Lane:
         self.stopping = self.dropped = True
         if self.careful is not None:
             self.careful.drop()
+
+
+def _all(delivery_id: int) -> bool:
+    del delivery_id
+    return True
 
 
 def _nobody() -> None:

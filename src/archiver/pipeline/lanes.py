@@ -89,8 +89,9 @@ class Lanes:
 
     def went_dry(self, lane: Lane, coming: int) -> None:
         """Everything due of the lane was read: it takes back the demand that is not met by what is coming, until there is more."""
-        if lane.subscription is not None:
-            lane.subscription.retract(max(0, lane.asked - coming))
+        _retract(lane, max(0, lane.asked - coming))
+        if (when := lane.knock()) is not None:
+            self._at(when, lane.id)
         self.schedule()
         if not coming and len(self._turns):
             self._wake.set()
@@ -211,8 +212,7 @@ class Lanes:
                 await self._look_for_changes()
             if self._turns.free(len(self.awake)):
                 await self._wake_up(self._turns.next(len(self.awake)))
-            if rung := self._timers.ring(self._clock.time()):
-                self.hint(rung)
+            self.hint(self._timers.ring(self._clock.time()))
             await self._make_room()
             if not self._turns.free(len(self.awake)) and not self._chores:
                 await self._rest()
@@ -395,6 +395,6 @@ class Lanes:
         self._wake.set()
 
 
-def _retract(lane: Lane) -> None:
+def _retract(lane: Lane, *most: int) -> None:
     if lane.subscription is not None:
-        lane.subscription.retract()
+        lane.subscription.retract(*most)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
-from archiver.errors import ArchiverError, Scope
+from archiver.errors import ArchiverError, Scope, SourceThrottledError
 from archiver.failpoints import failpoint
 from archiver.model import Delivery, Session
-from archiver.outcome import Deferred, Outcome, Throttled, Unavailable, outcome_of
+from archiver.outcome import Deferred, Outcome, Throttled, outcome_of
 from archiver.pipeline.careful import CarefulLane
 from archiver.pipeline.contents import Contents
 from archiver.pipeline.lane import Lane
@@ -90,14 +90,21 @@ class Uploader(Consumer[Delivery]):
         uploads, failed = await self._contents.uploads(events, lane.destination.features, self._save, lane.moved)
         for delivery, error in failed:
             del left[delivery.id]
-            away = error.scope is not Scope.ITEM
-            self._report(lane, delivery, Unavailable(reason=error.message, source=True) if away else outcome_of(error))
+            self._report(lane, delivery, self._in_turn(delivery, outcome_of(error)))
         if uploads:
             async for upload, outcome in lane.destination.put_many(uploads):
                 delivery = upload.delivery
                 failpoint("answer.read")
                 if left.pop(delivery.id, None) is not None:
-                    self._report(lane, delivery, outcome)
+                    self._report(lane, delivery, self._in_turn(delivery, outcome))
+
+    def _in_turn(self, delivery: Delivery, outcome: Outcome) -> Outcome:
+        """What its source had no room for after all keeps its place in the order: it is read again when there is room."""
+        if isinstance(outcome, Deferred) and outcome.reason == SourceThrottledError.__name__:
+            wait = outcome.retry_after or 0.0
+            if self._lane.no_room(delivery, wait):
+                return Throttled(retry_after=wait, session=outcome.session)
+        return outcome
 
     def _report_rest(self, left: dict[int, Delivery], outcome: Outcome) -> None:
         while left:

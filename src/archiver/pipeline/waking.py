@@ -105,7 +105,7 @@ class Waking:
         for source in record.sources:
             parts.contents.source(source)
         circuit = self._circuits.setdefault(connection.adapter, Circuit())
-        lane = Lane(record, parts.open_destination(connection, gate), gate, circuit, parts.clock)
+        lane = Lane(record, parts.open_destination(connection, gate), gate, circuit, parts.clock, rooms=parts.contents.rooms)
         lane.on_room = self._room
         lane.careful = parts.careful.lane(lane_id, record.customer.id)
         uploader = Uploader(lane, parts.contents, parts.settlement.report, parts.settlement.save_session)

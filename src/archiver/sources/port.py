@@ -6,7 +6,7 @@ In: a connection's options. Out: `Discovery` values for the collector, bytes for
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 import aiohttp
 import msgspec
@@ -16,7 +16,7 @@ from archiver.errors import ArchiverError
 from archiver.model import Discovery, Item
 from genstage.clock import Clock, SystemClock
 
-__all__ = ["ALONE", "Context", "Page", "Source", "SourceAdapter"]
+__all__ = ["ALONE", "Context", "Paced", "Page", "Room", "Source", "SourceAdapter"]
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +81,32 @@ class Source(Protocol):
 
     async def close(self) -> None:
         """Lets go of everything; harmless when called twice."""
+        ...
+
+
+class Room(msgspec.Struct, frozen=True, kw_only=True):
+    """What a source gives now.
+
+    Attributes:
+        items: So many items may ask for their bytes now.
+        again_in: If there is no room: seconds after which there may be.
+    """
+
+    items: int
+    again_in: float = 0.0
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """A source whose provider limits how many items may be read: its discoveries name the budget that reading them is paid from."""
+
+    def room(self, budget: int, *, wanted: bool) -> Room:
+        """How many items may be read now. Cheap; asks nobody.
+
+        Args:
+            budget: A number from 1 on, as in `Discovery.budget`.
+            wanted: Somebody has items to read, so that discovery, which may spend the same, must leave them their part.
+        """
         ...
 
 

@@ -7,8 +7,17 @@ import hashlib
 import pytest
 
 from archiver.destinations.port import Features
-from archiver.errors import MisconfiguredError, SourceChangedError, SourceGoneError, TransientError, UnavailableError
+from archiver.errors import (
+    ArchiverError,
+    ReconnectNeededError,
+    Scope,
+    SourceAwayError,
+    SourceChangedError,
+    SourceGoneError,
+    UnavailableError,
+)
 from archiver.model import Connection, Delivery, Discovery, Item, Kind, Role, Session
+from archiver.outcome import Unavailable, outcome_of
 from archiver.pipeline.contents import Contents
 from archiver.sources.memory import MemorySource
 
@@ -85,9 +94,9 @@ async def test_a_missing_item_fails_alone(contents: Contents) -> None:
 
 
 async def test_a_source_that_is_not_connected_is_no_items_fault(contents: Contents) -> None:
-    """It is said as the lane's trouble, so that nothing is charged."""
+    """It is said as the source's trouble, so that nothing is charged."""
     _, ((_, error),) = await contents.uploads([delivery("a", 3, source=9)], FEATURES, keep_nothing, ignore)
-    assert isinstance(error, MisconfiguredError)
+    assert isinstance(error, SourceAwayError)
 
 
 async def test_a_large_item_comes_as_a_stream_from_any_offset(contents: Contents) -> None:
@@ -107,18 +116,24 @@ async def test_a_stream_of_another_size_raises_instead_of_ending(contents: Conte
         _ = [chunk async for chunk in upload.stream(0)]
 
 
-async def test_a_stream_whose_source_is_away_fails_as_the_items_trouble() -> None:
-    """Else the adapter would take it for its own provider's."""
+@pytest.mark.parametrize("error", [UnavailableError, ReconnectNeededError])
+async def test_a_stream_whose_source_is_away_charges_nobody(error: type[ArchiverError]) -> None:
+    """It is said with an item's scope, else the adapter would take it for its own provider's; and as what no item is charged for."""
 
     class Away(MemorySource):
         async def stream(self, item: Item, offset: int = 0):  # type: ignore[no-untyped-def, override]  # noqa: ANN202
             """Fails."""
-            raise UnavailableError("the share is away")
+            raise error("the share is away")
             yield item, offset
 
     contents = Contents(lambda _: Away())
     contents.source(connection(1))
+    locked_out: list[int] = []
+    contents.on_locked_out = lambda source_id, _: locked_out.append(source_id)
     (upload,), _ = await contents.uploads([delivery("big", None)], FEATURES, keep_nothing, ignore)
     assert upload.stream is not None
-    with pytest.raises(TransientError):
+    with pytest.raises(SourceAwayError) as raised:
         _ = [chunk async for chunk in upload.stream(0)]
+    assert raised.value.scope is Scope.ITEM
+    assert outcome_of(raised.value) == Unavailable(reason="the share is away", source=True)
+    assert locked_out == ([1] if error is ReconnectNeededError else [])

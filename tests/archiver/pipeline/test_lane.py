@@ -41,6 +41,22 @@ def lane() -> Lane:
     return Lane(LaneRecord(customer=customer, destination=connection, sources=()), destination, gate, Circuit(), clock)
 
 
+def begin(lane: Lane, demand: int) -> Want:
+    """Begins a read; its first part."""
+    assert lane.plan(demand)
+    want = lane.want()
+    assert want is not None
+    return want
+
+
+def read(lane: Lane, demand: int, *found: Delivery) -> list[Delivery]:
+    """A whole read of one part, which finds these."""
+    begin(lane, demand)
+    fresh = lane.took(found, demand)
+    assert lane.want() is None
+    return fresh
+
+
 def ask(lane: Lane, count: int) -> None:
     edge: Subscription = Asked(count)  # type: ignore[assignment]  # the one attribute that a lane reads
     lane.subscription = edge
@@ -49,8 +65,8 @@ def ask(lane: Lane, count: int) -> None:
 def test_a_short_read_leaves_it_dry(lane: Lane) -> None:
     """Everything due was read: nothing is asked until there is more."""
     ask(lane, 5)
-    want = lane.want(5)
-    fresh = lane.took(want, [delivery(1), delivery(2)], 5)
+    begin(lane, 5)
+    fresh = lane.took([delivery(1), delivery(2)], 5)
     assert [d.id for d in fresh] == [1, 2]
     assert lane.dry
     assert lane.claim().wants == 0
@@ -59,38 +75,38 @@ def test_a_short_read_leaves_it_dry(lane: Lane) -> None:
 def test_reading_goes_on_after_the_last_one(lane: Lane) -> None:
     """A full read moves the place, so the next read does not meet what is in flight."""
     ask(lane, 2)
-    assert lane.want(2) == Want(2, None)
-    lane.took(Want(2), [delivery(1, ready_at=5), delivery(2, ready_at=9, priority=1)], 2)
-    assert lane.want(2) == Want(2, (1, 9, 2))
+    assert begin(lane, 2) == Want(2, None)
+    read(lane, 2, delivery(1, ready_at=5), delivery(2, ready_at=9, priority=1))
+    assert begin(lane, 2) == Want(2, (1, 9, 2))
     assert not lane.dry
 
 
 def test_what_came_back_is_read_again_from_the_beginning(lane: Lane) -> None:
     """A delivery that was given back stands before the place; the pass begins anew and reads past what is in flight."""
     ask(lane, 2)
-    lane.took(Want(2), [delivery(1), delivery(2)], 2)
+    read(lane, 2, delivery(1), delivery(2))
     lane.gave_back(1)
-    assert lane.want(2) == Want(3, None)
-    fresh = lane.took(Want(3), [delivery(1), delivery(2), delivery(3)], 2)
+    assert begin(lane, 2) == Want(3, None)
+    fresh = read(lane, 2, delivery(1), delivery(2), delivery(3))
     assert [d.id for d in fresh] == [1, 3]
 
 
 def test_a_hint_during_a_read_is_not_lost(lane: Lane) -> None:
     """What was committed while the read was under way may stand before it: the lane is not dry."""
     ask(lane, 5)
-    want = lane.want(5)
+    begin(lane, 5)
     lane.read_again()
-    lane.took(want, [delivery(1)], 5)
+    lane.took([delivery(1)], 5)
     assert not lane.dry
-    assert lane.want(4).after is None
+    assert begin(lane, 4).after is None
 
 
 def test_demand_that_was_taken_back_takes_nothing(lane: Lane) -> None:
     """A 429 while the read was under way: what it found stays where it is, and will be read again."""
     ask(lane, 2)
-    want = lane.want(2)
+    begin(lane, 2)
     ask(lane, 0)
-    assert lane.took(want, [delivery(1), delivery(2)], 2) == []
+    assert lane.took([delivery(1), delivery(2)], 2) == []
     assert not lane.in_flight
     assert not lane.dry
 
@@ -98,7 +114,7 @@ def test_demand_that_was_taken_back_takes_nothing(lane: Lane) -> None:
 def test_room_returns_when_the_upload_ends_and_the_row_when_it_is_settled(lane: Lane) -> None:
     """The slot is free before the write is committed, but until then a read must not meet the row as new."""
     ask(lane, 2)
-    lane.took(Want(2), [delivery(1), delivery(2)], 2)
+    read(lane, 2, delivery(1), delivery(2))
     ask(lane, 0)
     assert (lane.held_items, lane.held_bytes) == (2, 200)
     lane.ended(1)
@@ -116,7 +132,7 @@ def test_bytes_that_have_moved_are_no_longer_held(lane: Lane) -> None:
     told: list[int] = []
     lane.on_room = lambda: told.append(lane.held_bytes)
     ask(lane, 2)
-    lane.took(Want(2), [delivery(1), delivery(2)], 2)
+    read(lane, 2, delivery(1), delivery(2))
     ask(lane, 0)
     lane.moved(1)
     lane.moved(3)
@@ -153,25 +169,24 @@ def test_a_closed_lane_says_why(lane: Lane) -> None:
 def test_a_pass_steps_over_what_is_in_flight(lane: Lane) -> None:
     """After something came back, rows in flight stand behind the place: a read that meets only them moves on, or it would spin."""
     ask(lane, 3)
-    lane.took(lane.want(3), [delivery(1), delivery(2), delivery(3)], 3)
+    read(lane, 3, delivery(1), delivery(2), delivery(3))
     lane.gave_back(1)
     ask(lane, 1)
-    want = lane.want(1)
+    want = begin(lane, 1)
     assert want == Want(3, None)
-    assert [d.id for d in lane.took(want, [delivery(1), delivery(2), delivery(3)], 1)] == [1]
-    assert lane.want(1) == Want(1, (0, 0, 3))
-    lane.took(Want(1, (0, 0, 1)), [delivery(2)], 1)
-    assert lane.want(1) == Want(1, (0, 0, 2))
-    assert lane.took(Want(1, (0, 0, 3)), [], 1) == []
+    assert [d.id for d in lane.took([delivery(1), delivery(2), delivery(3)], 1)] == [1]
+    assert begin(lane, 1) == Want(1, (0, 0, 3))
+    read(lane, 1, delivery(2))
+    assert read(lane, 1) == []
     assert lane.dry
 
 
 def test_what_is_not_wanted_any_more_is_read_again(lane: Lane) -> None:
     """Demand that was taken back during the read: the place stays before what was not taken."""
     ask(lane, 1)
-    assert [d.id for d in lane.took(lane.want(3), [delivery(1), delivery(2), delivery(3)], 3)] == [1]
+    assert [d.id for d in read(lane, 3, delivery(1), delivery(2), delivery(3))] == [1]
     assert not lane.dry
-    assert lane.want(2) == Want(2, (0, 0, 1))
+    assert begin(lane, 2) == Want(2, (0, 0, 1))
 
 
 def test_a_slow_lane_begins_no_more_than_will_soon_have_its_turn(lane: Lane) -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
-from archiver.database.port import LaneRecord, Want
+from archiver.database.port import LaneRecord
 from archiver.destinations.memory import MemoryDestination
 from archiver.destinations.port import Context, Unpaced, Upload
 from archiver.errors import ConfigError, UnavailableError
@@ -49,7 +49,9 @@ class Bench:
         deliveries = [
             Delivery(n, 7, 1, f"/{n}", 0, 0, 0, None, Item(n, 1, Kind.SMS, str(n), str(n), "text/plain", 5, None, 0)) for n in numbers
         ]
-        self.lane.took(Want(0), [], 0)
+        self.lane.plan(1)
+        self.lane.want()
+        self.lane.took([], 0)
         self.lane.queued += len(deliveries)
         await self.uploader.handle_events(deliveries)
         assert len(self.reported) == len({number for number, _ in self.reported}) == len(numbers), "one report each"

@@ -38,6 +38,25 @@ class ReadingConformance:
                 after = (found[-1].priority, found[-1].ready_at, found[-1].id)
             assert pieces == list(whole)
 
+    async def test_a_want_ends_with_its_last_priority(self, database: Database) -> None:
+        """What comes after it is not read, wherever the reading begins; each lane has its own."""
+        klm = await world(database, lanes=2)
+        for priority in (0, 1, 4):
+            await database.add_births(klm.source, klm.births(2, first=10 * priority, priority=priority), now=NOW, cursor=None)
+        wants = {klm.lanes[0]: Want(9, last=1), klm.lanes[1]: Want(9, (1, -1, -1), last=3)}
+        found = await database.waiting(wants, NOW)
+        assert [[delivery.item.external_id for delivery in found[lane]] for lane in klm.lanes] == [["0", "1", "10", "11"], ["10", "11"]]
+        assert await database.waiting({klm.lanes[0]: Want(9, (2, -1, -1), last=3)}, NOW) == {}
+
+    async def test_what_will_be_purged_soonest_comes_first(self, database: Database) -> None:
+        """Whenever it was found; after it comes what nobody purges."""
+        klm, now = await world(database), 1_790_000_000_000
+        for number, days in enumerate((30, None, 2, 500, 90)):
+            purge_at = None if days is None else now + days * 86_400_000
+            await database.add_births(klm.source, klm.births(1, first=number, purge_at=purge_at), now=now + number, cursor=None)
+        found = await due(database, klm.lanes[0], now=now + 10)
+        assert [delivery.item.external_id for delivery in found] == ["2", "0", "4", "1", "3"]
+
     async def test_what_was_put_off_stands_in_nobodys_way(self, database: Database) -> None:
         """It is left out until its time, then it comes; also where a more urgent priority has only such."""
         klm = await world(database)

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import psycopg
 
-from archiver.database.port import Birth, Births
+from archiver.database.port import FORESIGHT, Birth, Births
 from archiver.database.postgres.arrays import numbers, texts
 from archiver.database.postgres.handle import Raw, at_once
 from archiver.database.texts import escape
@@ -63,7 +63,8 @@ FROM {_CONTENT} WHERE {_CHANGED}
 DELIVERIES = """
 WITH born AS (
     INSERT INTO deliveries (item_id, lane, customer_id, state, priority, ready_at, attempt, path, reason, detail)
-    SELECT items.id, given.lane, %(customer)s, 'waiting', given.priority, %(now)s, 0, given.path, '', ''
+    SELECT items.id, given.lane, %(customer)s, 'waiting', given.priority, greatest(0, least(%(now)s, items.purge_at - %(foresight)s)), 0,
+           given.path, '', ''
     FROM unnest(%(of_kind)s::text[], %(of_external_id)s::text[], %(of_part)s::text[], %(lane)s::bigint[], %(path)s::text[],
                 %(priority)s::int[]) WITH ORDINALITY AS given (kind, external_id, part, lane, path, priority, place)
     JOIN items ON items.source_id = %(source)s AND items.kind = given.kind AND items.external_id = given.external_id
@@ -105,7 +106,7 @@ class BirthRows(msgspec.Struct, frozen=True):
         """Makes the columns."""
         ordered = sorted(births, key=lambda birth: (birth.discovery.kind, birth.discovery.external_id, birth.discovery.part))
         found = [birth.discovery for birth in ordered]
-        values: dict[str, Any] = {"source": source.id, "customer": source.customer_id, "now": now}
+        values: dict[str, Any] = {"source": source.id, "customer": source.customer_id, "now": now, "foresight": FORESIGHT}
         values["kind"] = texts([d.kind.value for d in found])
         for name in ("external_id", "part", "locator", "media_type", "direction", "sender", "recipient", "owner"):
             values[name] = texts([getattr(d, name) for d in found])

@@ -25,6 +25,8 @@ __all__ = [
 
 _BEGINNING: Place = (-1, -1, -1)
 """Before every delivery: priorities, times and ids are never negative."""
+_LAST = 2**31 - 1
+"""No priority is higher."""
 
 HEADS = """
 head (lane, priority, ready_at, item_id) AS (
@@ -61,14 +63,16 @@ SELECT coalesce(json_agg(json_build_array(
     json_build_array(i.id, i.source_id, i.kind, i.external_id, i.locator, i.media_type, i.size, i.sha256, i.occurred_at),
     d.state
 )), '[]')
-FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[]) AS want (lane, priority, ready_at, id, most)
+FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::int[])
+     AS want (lane, priority, ready_at, id, most, last)
 CROSS JOIN LATERAL (
     WITH RECURSIVE level (priority, ready_at, id) AS (
         SELECT want.priority, want.ready_at, want.id
         UNION ALL
         SELECT (
             SELECT next.priority FROM deliveries AS next
-            WHERE next.lane = want.lane AND next.state = 'waiting' AND next.priority > level.priority ORDER BY next.priority LIMIT 1
+            WHERE next.lane = want.lane AND next.state = 'waiting' AND next.priority > level.priority AND next.priority <= want.last
+            ORDER BY next.priority LIMIT 1
         ), -1, -1
         FROM level WHERE level.priority IS NOT NULL
     )
@@ -91,7 +95,8 @@ def waiting_values(wants: Mapping[LaneId, Want], now: Millis) -> Sequence[object
     """The values of `WAITING`."""
     places = [want.after or _BEGINNING for want in wants.values()]
     columns = zip(*places, strict=True) if places else ((), (), ())
-    return (numbers(wants), *map(numbers, columns), numbers(want.limit for want in wants.values()), now)
+    last = numbers(_LAST if want.last is None else want.last for want in wants.values())
+    return (numbers(wants), *map(numbers, columns), numbers(want.limit for want in wants.values()), last, now)
 
 
 def read_waiting(raw: Raw, wants: Mapping[LaneId, Want], now: Millis) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from archiver.database.port import Birth, Births
+from archiver.database.port import FORESIGHT, Birth, Births
 from archiver.database.sqlite.many import ManyRows
 from archiver.model import Connection, Millis
 
@@ -55,7 +55,7 @@ _DELIVERIES = ManyRows(
     "kind, external_id, part, lane, path, priority",
     """
     INSERT INTO deliveries (item_id, lane, customer_id, state, priority, ready_at, attempt, path, reason, detail)
-    SELECT items.id, given.lane, ?2, 'waiting', given.priority, ?3, 0, given.path, '', ''
+    SELECT items.id, given.lane, ?2, 'waiting', given.priority, coalesce(max(0, min(?3, items.purge_at - ?4)), ?3), 0, given.path, '', ''
     FROM :given CROSS JOIN items
     WHERE given.kind IS NOT NULL AND items.source_id = ?1 AND items.kind = given.kind AND items.external_id = given.external_id
       AND items.part = given.part
@@ -106,7 +106,7 @@ def add_births(raw: sqlite3.Connection, rows: BirthRows) -> Births:
         _SESSIONS.execute(raw, contents, source.id)
         _REFRESH.execute(raw, contents, source.id)
     lanes: frozenset[int] = frozenset()
-    if _DELIVERIES.execute(raw, rows.deliveries, source.id, source.customer_id, rows.now):
+    if _DELIVERIES.execute(raw, rows.deliveries, source.id, source.customer_id, rows.now, FORESIGHT):
         lanes = _count(raw, before)
     if rows.cursor is not None:
         raw.execute(

@@ -20,6 +20,8 @@ __all__ = ["HEADS", "READY_LANES", "decode_deliveries", "decode_ready_lanes", "r
 LANES_PER_STEP = 16
 _BEGINNING: Place = (-1, -1, -1)
 """Before every delivery: priorities, times and ids are never negative."""
+_LAST = 2**31 - 1
+"""No priority is higher."""
 
 HEADS = """
 head (id, lane, priority, ready_at) AS (
@@ -49,14 +51,15 @@ SELECT json_group_array(json_array(lane, ready_at)) FROM (
 
 # One lane's part. ``level`` is the priorities from the cursor's on, each with the place after which to read; CROSS JOIN keeps SQLite in
 # their order, and within each the index is read in its own order from that place to ``now``. So nothing is sorted, nothing that waits
-# for a later try is stepped over, and LIMIT ends the scan. Parameters: priority, ready_at, id, lane, lane, now, limit.
+# for a later try is stepped over, and LIMIT ends the scan. Parameters: priority, ready_at, id, lane, last, lane, now, limit.
 _LANE = """(
     WITH RECURSIVE level (priority, ready_at, id) AS (
         VALUES (?, ?, ?)
         UNION ALL
         SELECT (
             SELECT next.priority FROM deliveries AS next INDEXED BY deliveries_waiting
-            WHERE next.lane = ? AND next.state = 'waiting' AND next.priority > level.priority ORDER BY next.priority LIMIT 1
+            WHERE next.lane = ? AND next.state = 'waiting' AND next.priority > level.priority AND next.priority <= ?
+            ORDER BY next.priority LIMIT 1
         ), -1, -1
         FROM level WHERE level.priority IS NOT NULL
     )
@@ -90,7 +93,7 @@ def read_waiting(raw: sqlite3.Connection, wants: Sequence[tuple[LaneId, Want]], 
         part = wants[start : start + LANES_PER_STEP]
         parameters: list[int] = []
         for lane, want in part:
-            parameters += [*(want.after or _BEGINNING), lane, lane, now, want.limit]
+            parameters += [*(want.after or _BEGINNING), lane, _LAST if want.last is None else want.last, lane, now, want.limit]
         texts += raw.execute(waiting_statement(len(part)), parameters).fetchone()
     return texts
 
