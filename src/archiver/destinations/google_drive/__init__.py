@@ -10,6 +10,7 @@ put_many ──> folders ──> looking ──────────> destina
 |---|---|
 | `adapter` | the options, as data; how an account is linked |
 | `destination` | the way of a batch; receipts |
+| `entry` | a file between the two |
 | `folders` | the id of each folder; one creation however many want it |
 | `looking` | one search for many files, by name and by key |
 | `ids` | ids that Google has promised |

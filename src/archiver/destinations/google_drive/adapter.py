@@ -9,7 +9,8 @@ import msgspec
 
 from archiver.adapter import Option
 from archiver.destinations.google_drive.api import PROVIDER
-from archiver.destinations.google_drive.destination import FEATURES, GoogleDriveDestination, Root
+from archiver.destinations.google_drive.destination import FEATURES, GoogleDriveDestination
+from archiver.destinations.google_drive.entry import Root
 from archiver.destinations.google_drive.ids import is_id
 from archiver.destinations.port import Context
 from archiver.errors import ConfigError

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncIterator, Sequence
 
-import msgspec
-
 from archiver.destinations.google_drive.api import Api, Request
-from archiver.destinations.google_drive.chunks import Transfer, kept_id
+from archiver.destinations.google_drive.chunks import Transfer
+from archiver.destinations.google_drive.entry import Entry, Root, entry_of
 from archiver.destinations.google_drive.errors import InUseError, NotThereError
 from archiver.destinations.google_drive.folders import Folders
 from archiver.destinations.google_drive.ids import IdPool
@@ -16,14 +14,11 @@ from archiver.destinations.google_drive.looking import Looking, Place
 from archiver.destinations.google_drive.wire import (
     FILE_FIELDS,
     FOLDER,
-    ROOT,
     About,
     DriveFile,
     DriveName,
-    key_of,
     metadata,
     multipart,
-    split,
 )
 from archiver.destinations.port import Account, CallKind, Context, Features, Upload
 from archiver.errors import (
@@ -40,63 +35,13 @@ from archiver.model import Receipt, Session
 from archiver.oauth import Credentials, KeptTokens, Provider
 from archiver.outcome import Archived, Outcome, outcome_of
 
-__all__ = ["FEATURES", "GoogleDriveDestination", "Place", "Root"]
+__all__ = ["FEATURES", "GoogleDriveDestination"]
 
 FEATURES = Features(batch_items=10, batch_bytes=8 * 1024 * 1024, whole_bytes=4 * 1024 * 1024, resumable=True, name_rules="portable")
 """Each file is a call of its own; a batch shares the search for what is there already."""
 
 _BAD_PATH = "the item's path cannot be written as text, or does not begin at the root"
 _MOVE_AWAY = "Something else stands where this file belongs; move it away, then retry."
-
-
-class Root(msgspec.Struct, frozen=True, kw_only=True):
-    """Where everything goes.
-
-    Attributes:
-        path: What stands before each delivery's path: empty, or ``/Folder``.
-        folder: The id of the folder that it is below; empty for the root.
-        shared_drive: The id of a shared drive; empty for My Drive.
-    """
-
-    path: str = ""
-    folder: str = ""
-    shared_drive: str = ""
-
-    @property
-    def id(self) -> str:
-        """Of the folder that all paths begin in."""
-        return self.folder or self.shared_drive or ROOT
-
-
-class Entry(msgspec.Struct, kw_only=True, gc=False):
-    """A file between `put_many` and its receipt.
-
-    Attributes:
-        upload: What it is.
-        folder: The path of its folder.
-        name: Its name there.
-        key: Of its whole path.
-        parent: The folder's id.
-        file_id: What it is made under, once that was used.
-        size: In bytes; of a stream once it was read.
-        sha256: As above, hex.
-        md5: As above, hex.
-    """
-
-    upload: Upload
-    folder: str
-    name: str
-    key: str
-    parent: str = ""
-    file_id: str = ""
-    size: int = 0
-    sha256: str = ""
-    md5: str = ""
-
-    @property
-    def place(self) -> Place:
-        """Where it would be."""
-        return self.parent, self.name, self.key
 
 
 class GoogleDriveDestination:
@@ -130,7 +75,7 @@ class GoogleDriveDestination:
         entries: list[Entry] = []
         closed: Outcome | None = None  # why nothing more is tried: what is wrong is not the item
         for upload in uploads:
-            entry = self._entry(upload)
+            entry = entry_of(upload, self._root)
             if entry is None:
                 yield upload, outcome_of(RejectedError(_BAD_PATH))
                 continue
@@ -190,22 +135,6 @@ class GoogleDriveDestination:
 
     # -- one file -------------------------------------------------------------------------------------------------------------------
 
-    def _entry(self, upload: Upload) -> Entry | None:
-        """What is to be put; None if its path cannot be one."""
-        path = self._root.path + upload.delivery.path
-        try:
-            path.encode()
-        except UnicodeEncodeError:
-            return None
-        folder, name = split(path)
-        if not upload.delivery.path.startswith("/") or not name or "//" in path:
-            return None
-        entry = Entry(upload=upload, folder=folder, name=name, key=key_of(self._root.id, path), file_id=kept_id(upload.delivery.session))
-        if upload.data is not None:
-            entry.size, entry.sha256 = len(upload.data), upload.sha256.hex()
-            entry.md5 = hashlib.md5(upload.data, usedforsecurity=False).hexdigest()
-        return entry
-
     async def _find_folder(self, entry: Entry) -> Outcome | None:
         """Gives an entry its folder's id; an outcome if something is wrong that is wrong for all."""
         try:
@@ -226,7 +155,7 @@ class GoogleDriveDestination:
         if there:
             if transfer is not None:
                 await transfer.read()
-                _hashed(entry, transfer)
+                entry.hashed(transfer)
             return self._recognised(entry, there)
         try:
             if transfer is None:
@@ -236,7 +165,7 @@ class GoogleDriveDestination:
             pass  # made by an earlier try, whose answer was lost
         if transfer is not None:
             await transfer.read()
-            _hashed(entry, transfer)
+            entry.hashed(transfer)
         return await self._made_before(entry)
 
     async def _create(self, entry: Entry) -> DriveFile:
@@ -266,7 +195,7 @@ class GoogleDriveDestination:
             if isinstance(error, InUseError):
                 raise
             return outcome_of(error, session=transfer.session or self._session(entry))
-        _hashed(entry, transfer)
+        entry.hashed(transfer)
         return await self._verified(entry, file, recovered=False)
 
     async def _said(self, entry: Entry) -> bytes:
