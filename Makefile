@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test sim conformance check format docs bench bench-pacer bench-line bench-archiver bench-database bench-destinations bench-genstage bench-scale lock clean
+.PHONY: help setup demo test sim azurite conformance check format docs bench bench-pacer bench-line bench-archiver bench-database bench-destinations bench-genstage bench-scale lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -43,7 +43,12 @@ sim: $(READY) ## the real code in virtual time against every fault: SEEDS=n of t
 soak: $(READY) ## what takes too long for each run: minutes
 	$(BIN)/python -m pytest tests -m soak
 
+# Microsoft's emulator of Azure is to be had by npm only; without node or npm the tests of Azure are skipped, and say so.
+azurite: $(READY) ## put Azurite into .venv, for the tests of Azure
+	test -x $(VENV)/azurite/node_modules/.bin/azurite-blob || npm install --no-audit --no-fund --prefix $(VENV)/azurite azurite@3.37.0
+
 conformance: $(READY) ## the kit of tests on every destination, in front of real servers; says of each skipped one why
+	-command -v npm >/dev/null && $(MAKE) --no-print-directory azurite
 	PYTHONPATH=tests $(BIN)/python -m pytest -p support.kit tests/archiver/destinations
 
 check: $(READY) ## style, types, arrows between the rooms, exports
