@@ -146,14 +146,21 @@ class Api:
             finally:
                 response.close()
             if reply.status == 429:
-                raise SourceThrottledError(f"RingCentral's limit on {route} is used up", retry_after=budget.turn(route, self._clock.time()))
+                raise self._used_up(budget, route)
             if reply.status != 401 or last:
-                raise reply_error(reply, route, self._clock.wall())
+                error = reply_error(reply, route, self._clock.wall())
+                if isinstance(error, SourceThrottledError):
+                    budget.rest(route, self._clock.time(), error.retry_after)
+                raise error
             self._tokens.ran_out(access.token)
 
     def wait(self, route: str) -> float:
         """Seconds until a look may be taken; 0 before the first call."""
         return 0.0 if self._budget is None else self._budget.wait(route, self._clock.time())
+
+    def room(self, route: str, *, wanted: bool) -> tuple[int, float]:
+        """How many contents may be asked for now, and if none, after how many seconds; one before the first call."""
+        return (1, 0.0) if self._budget is None else self._budget.room(route, self._clock.time(), wanted=wanted)
 
     # -- turns ----------------------------------------------------------------------------------------------------------------------
 
@@ -167,8 +174,12 @@ class Api:
         budget = await self._own_budget()
         grant = budget.take(route, self._clock.time(), look=False)
         if not isinstance(grant, Grant):
-            raise SourceThrottledError(f"RingCentral's limit on {route} is used up", retry_after=grant)
+            raise self._used_up(budget, route)
         return budget, grant
+
+    def _used_up(self, budget: Budget, route: str) -> SourceThrottledError:
+        _, wait = budget.room(route, self._clock.time(), wanted=True)
+        return SourceThrottledError(f"RingCentral's limit on {route} is used up", retry_after=wait)
 
     async def _own_budget(self) -> Budget:
         access = await self._tokens.get()

@@ -5,12 +5,11 @@ which window and how many remain. One call too many begins a penalty, and every 
 counted from when it is sent until a window after its answer: however long it took to arrive, no window holds more than is permitted.
 
 Two spend the same budget: looking (discovery), which may wait, and reading content, which may not, since it would hold a place in a lane.
-Content that has no turn is told when to come again. While both want, looking has a fifth.
+So content asks for room before anything of it is begun. While both want, looking has a fifth.
 """
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Mapping
 
 import msgspec
@@ -20,8 +19,6 @@ __all__ = ["Budget", "Grant", "Told"]
 _MARGIN = 0.1  # seconds beyond the window: their clock is not ours
 _UNKNOWN_SECONDS = 0.25  # until the first answer tells the limit, one call at a time
 _PENALTY_SECONDS = 60.0  # where a refusal says nothing
-_EARLY = 0.005  # a turn is kept in whole milliseconds
-_HORIZON = 3600.0  # nobody is told to come later than that: limits are raised
 _LOOK_SHARE = 5  # looking has one call in so many while content waits
 
 
@@ -49,7 +46,7 @@ class Grant(msgspec.Struct, frozen=True):
 
 
 class _Group:
-    __slots__ = ("asked_until", "calls", "flying", "flying_looks", "held_until", "limit", "turns", "window")
+    __slots__ = ("asked_until", "calls", "flying", "flying_looks", "held_until", "limit", "wanted_until", "window")
 
     def __init__(self) -> None:
         self.limit = 0
@@ -58,8 +55,8 @@ class _Group:
         self.flying = 0
         self.flying_looks = 0
         self.held_until = 0.0
-        self.turns: list[float] = []  # of the content that waits, the earliest first
-        self.asked_until = 0.0
+        self.asked_until = 0.0  # somebody waits to look
+        self.wanted_until = 0.0  # content waits
 
     def wait(self, now: float, *, look: bool) -> float:
         wait = self._wait(now, look=look)
@@ -77,25 +74,14 @@ class _Group:
             return 0.0
         return max(_MARGIN, min((end for end, _ in self.calls), default=now + _UNKNOWN_SECONDS) - now)
 
-    def came(self, now: float) -> bool:
-        """Somebody came: whether it was his turn. Turns that nobody took are forgotten after a window."""
-        while self.turns and self.turns[0] < now - self.window:
-            del self.turns[0]
-        due = bool(self.turns) and self.turns[0] <= now + _EARLY
-        if due:
-            del self.turns[0]
-        return due
-
-    def turn(self, now: float, wait: float) -> float:
-        """A turn for somebody who came now and may not go before ``wait`` is over: soon if it was his turn, else at the end of the line."""
-        apart = (self.window + _MARGIN) / self.limit if self.limit else _UNKNOWN_SECONDS
-        at = now + max(wait, _MARGIN)
-        if not self.came(now) and self.turns:
-            at = max(at, self.turns[-1] + apart)
-        if at - now >= _HORIZON:
-            return _HORIZON
-        bisect.insort(self.turns, at)
-        return at - now
+    def room(self, now: float) -> int:
+        """How many calls for content may be made now."""
+        if now < self.held_until:
+            return 0
+        self.calls = [call for call in self.calls if call[0] > now]
+        if not self.limit:
+            return 0 if self.flying else 1
+        return max(0, self._room(now, look=False))
 
     def _room(self, now: float, *, look: bool) -> int:
         room = self.limit - len(self.calls) - self.flying
@@ -103,7 +89,7 @@ class _Group:
         share = max(1, self.limit // _LOOK_SHARE) if self.limit > 1 else 0
         if not look:
             return room - (max(0, share - looks) if now < self.asked_until else 0)
-        if self.turns:  # content waits for its turn: what is its own is left to it
+        if now < self.wanted_until:  # content waits: what is its own is left to it
             others = len(self.calls) + self.flying - looks
             room -= max(0, self.limit - share - others)
         return room
@@ -122,7 +108,7 @@ class Budget:
         self._all_held_until = 0.0
 
     def take(self, route: str, now: float, *, look: bool) -> Grant | float:
-        """Leave to make a call now, or the seconds after which to ask again: for content its own turn, which nobody else was told.
+        """Leave to make a call now, or the seconds after which to ask again.
 
         Args:
             route: What is asked.
@@ -133,11 +119,9 @@ class Budget:
         group = self._group(name)
         wait = max(self._all_held_until - now, group.wait(now, look=look))
         if wait > 0:
-            return wait if look else group.turn(now, wait)
+            return wait
         if look:
             group.asked_until = 0.0
-        else:
-            group.came(now)
         group.flying += 1
         group.flying_looks += look
         return Grant(name, look)
@@ -146,10 +130,26 @@ class Budget:
         """Seconds until a look may be taken."""
         return max(0.0, self._all_held_until - now, self._group(self._of.get(route, route)).wait(now, look=True))
 
-    def turn(self, route: str, now: float) -> float:
-        """Seconds after which content that was refused should come again: everybody in the line has a turn of his own."""
+    def room(self, route: str, now: float, *, wanted: bool) -> tuple[int, float]:
+        """How many calls for content may be made now; if none, also the seconds until one may.
+
+        Args:
+            route: What would be asked.
+            now: Seconds.
+            wanted: There is content to ask for: for a window from now on looking has no more than its share.
+        """
         group = self._group(self._of.get(route, route))
-        return group.turn(now, max(self._all_held_until - now, group.wait(now, look=False)))
+        if wanted:
+            group.wanted_until = now + group.window
+        held = self._all_held_until - now
+        if held <= 0 and (room := group.room(now)):
+            return room, 0.0
+        return 0, max(held, group.wait(now, look=False))
+
+    def rest(self, route: str, now: float, seconds: float) -> None:
+        """The provider wants to be left alone with such calls for so long."""
+        group = self._group(self._of.get(route, route))
+        group.held_until = max(group.held_until, now + seconds + _MARGIN)
 
     def answered(self, grant: Grant, route: str, now: float, told: Told) -> None:
         """A call was answered; ``told`` is what the answer said."""

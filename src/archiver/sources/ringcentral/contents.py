@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Final
 
 import aiohttp
 
-from archiver.errors import MisconfiguredError, SourceGoneError, SourceThrottledError, TransientError
+from archiver.errors import MisconfiguredError, SourceGoneError, SourceNotReadyError, TransientError
 from archiver.model import Item, Kind
 from archiver.sources.ringcentral.api import Api
 from archiver.sources.ringcentral.errors import network_error
+from archiver.sources.ringcentral.records import ATTACHMENTS, RECORDINGS
 from genstage.clock import Clock
 
-__all__ = ["Contents"]
+__all__ = ["ROUTES", "Contents"]
+
+ROUTES: Final = {RECORDINGS: "recording", ATTACHMENTS: "attachment"}
+"""What is asked for the bytes that a budget pays for."""
 
 _CHUNK_BYTES = 1024 * 1024
 _READY_SECONDS = 15 * 60.0
@@ -41,10 +46,10 @@ class Contents:
         """The bytes from ``offset`` on.
 
         Raises:
-            SourceThrottledError: Its turn comes later, or a recording is not ready yet.
+            SourceThrottledError: The limit is used up, or (`SourceNotReadyError`) a recording is not ready yet.
             SourceGoneError: RingCentral no longer has it.
         """
-        route = "recording" if item.kind is Kind.RECORDING else "attachment"
+        route = ROUTES[RECORDINGS if item.kind is Kind.RECORDING else ATTACHMENTS]
         try:
             async with self._api.content(route, item.locator, offset) as response:
                 if response.status == 416:
@@ -60,7 +65,7 @@ class Contents:
                         skip = 0
         except SourceGoneError as error:
             if self._clock.wall() - item.occurred_at / 1000 < _READY_SECONDS:
-                raise SourceThrottledError("the recording is not ready yet", retry_after=_LOOK_AGAIN_SECONDS) from error
+                raise SourceNotReadyError("the recording is not ready yet", retry_after=_LOOK_AGAIN_SECONDS) from error
             raise
         except MisconfiguredError as error:
             # One item that may not be read must not hold up the others: it is tried again, then shown to a person.

@@ -30,7 +30,10 @@ from archiver.sources.ringcentral.inline import pack
 from archiver.sources.ringcentral.parties import is_masked, number_of, shown
 from archiver.sources.ringcentral.wire import Record
 
-__all__ = ["Reader", "millis_of", "recording_addresses"]
+__all__ = ["ATTACHMENTS", "RECORDINGS", "Reader", "millis_of", "recording_addresses"]
+
+RECORDINGS, ATTACHMENTS = 1, 2
+"""The budgets that bytes are paid from; what travels within its locator costs nothing."""
 
 _DAY = 86_400_000
 _SENT_FAX_DAYS = 30
@@ -119,6 +122,7 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
                 locator=address,
                 media_type=self.media_type,
                 owner=self._owner(leg) or self._owner(row),
+                budget=RECORDINGS,
                 metadata={**about, "recording_id": recording_id, "recording_type": str(recording.get("type") or "")},
                 **known,
             )
@@ -164,6 +168,7 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
                 locator=str(attachment["uri"]),
                 media_type=str(attachment.get("contentType") or "application/octet-stream").partition(";")[0].strip(),
                 size=size if isinstance(size, int) and size >= 0 else None,
+                budget=ATTACHMENTS,
                 metadata={
                     **about,
                     "attachment": str(attachment.get("type") or ""),

@@ -1,17 +1,18 @@
-"""The source itself: the four methods of the port."""
+"""The source itself: the methods of the port."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from archiver.errors import ArchiverError
 from archiver.model import Item
 from archiver.oauth import Credentials
-from archiver.sources.port import Context, Page
+from archiver.sources.port import Context, Page, Room
 from archiver.sources.ringcentral.api import Api, Budgets
-from archiver.sources.ringcentral.contents import Contents
+from archiver.sources.ringcentral.contents import ROUTES, Contents
 from archiver.sources.ringcentral.inline import is_inline, unpack
 from archiver.sources.ringcentral.rounds import Rounds
 from archiver.sources.ringcentral.settings import RingCentralSettings
@@ -35,6 +36,7 @@ class RingCentralSource:
         self._settings = settings
         self._closing = asyncio.Event()
         api = Api(context, settings.base_url, credentials, budgets)
+        self._api = api
         self._contents = Contents(api, context.clock)
         self._rounds = Rounds(api, self._contents, settings, context.clock, self._closing)
 
@@ -65,6 +67,14 @@ class RingCentralSource:
         async with aclosing(self._contents.stream(item, offset)) as chunks:
             async for chunk in chunks:
                 yield chunk
+
+    def room(self, budget: int, *, wanted: bool) -> Room:
+        """What the limits leave for recordings and for attachments; see `archiver.sources.port.Paced.room`."""
+        route = ROUTES.get(budget)
+        if route is None:
+            return Room(items=0, again_in=math.inf)
+        items, wait = self._api.room(route, wanted=wanted)
+        return Room(items=items, again_in=wait)
 
     async def close(self) -> None:
         """Ends every watch; the HTTP session is the process's. See `Source.close`."""

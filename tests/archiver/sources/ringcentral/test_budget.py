@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -125,52 +123,43 @@ def test_a_group_is_what_the_answer_says() -> None:
     taken(budget, "message-sync", 10.3)
 
 
-def test_turns_of_those_who_wait_are_apart() -> None:
-    """Content that has no leave is told to come one after the other, at the permitted rate, and never later than in an hour."""
+def test_content_is_told_how_much_room_there_is() -> None:
+    """As many as the window has left; none before the limit is known but one, none in a penalty, and then when to ask again."""
     budget, provider = Budget(GROUPS), Provider()
-    for _ in range(10):
-        provider.call(budget, taken(budget, "recording", 0.0), 0.0)
-    turns = [budget.turn("recording", 0.0) for _ in range(1000)]
-    assert turns[0] <= 60.2
-    assert all(abs(later - earlier - 6.01) < 0.001 for earlier, later in pairwise(turns[:500]))
-    assert max(turns) <= 3600.0
-
-
-def test_whoever_comes_at_his_turn_and_a_little_early_waits_a_little() -> None:
-    """Not again from the end of the line: his slot would be nobody's meanwhile."""
-    budget, provider = Budget(GROUPS), Provider()
-    for _ in range(10):
-        provider.call(budget, taken(budget, "recording", 0.0), 0.0)
-    turns = [budget.take("recording", 1.0, look=False) for _ in range(100)]
-    assert isinstance(turns[0], float)
-    provider.call(budget, taken(budget, "recording", 60.2), 60.2)
+    assert budget.room("recording", 0.0, wanted=True) == (1, 0.0)
+    first = taken(budget, "recording", 0.0)
+    assert budget.room("recording", 0.0, wanted=True)[0] == 0
+    provider.call(budget, first, 0.0)
+    assert budget.room("recording", 0.0, wanted=True) == (9, 0.0)
     for _ in range(9):
-        taken(budget, "recording", 60.2)  # others came first
-    budget.lost(Grant("heavy", look=False), 60.3)
-    early = budget.take("recording", 1.0 + turns[1], look=False)
-    assert isinstance(early, float)
-    assert early < 61.0
-    late = budget.take("recording", 1.0 + turns[1], look=False)
-    assert isinstance(late, float)
-    assert late > 500.0
+        provider.call(budget, taken(budget, "recording", 1.0), 1.0)
+    room, wait = budget.room("recording", 2.0, wanted=True)
+    assert room == 0
+    assert 58.0 < wait < 58.3
+    assert budget.room("recording", 2.0 + wait, wanted=True) == (1, 0.0)
+    assert budget.room("attachment", 2.0, wanted=True) == (1, 0.0)
+    budget.rest("attachment", 2.0, 30.0)
+    assert budget.room("attachment", 3.0, wanted=False) == (0, 29.1)
 
 
 def test_looking_has_a_fifth_while_content_waits() -> None:
     """Neither starves the other: of ten calls two are looks, eight are content; alone each has all."""
-    budget, provider = Budget(GROUPS), Provider()
-    counts = {True: 0, False: 0}
-    now = 0.0
-    provider.call(budget, taken(budget, "recording", now), now)
-    while now < 3600:
-        for look in (True, False):
-            grant = budget.take("call-log" if look else "recording", now, look=look)
-            if isinstance(grant, Grant):
-                counts[look] += 1
-                provider.call(budget, grant, now)
-        now += 0.5
-    assert provider.meter.refused == 0
-    assert 100 <= counts[True] <= 140
-    assert counts[False] >= 440
+    for wanted in (True, False):
+        budget, provider = Budget(GROUPS), Provider()
+        counts = {True: 0, False: 0}
+        now = 0.0
+        provider.call(budget, taken(budget, "recording", now), now)
+        while now < 3600:
+            for look in (True, False):
+                if look or (wanted and budget.room("recording", now, wanted=True)[0]):
+                    grant = budget.take("call-log" if look else "recording", now, look=look)
+                    if isinstance(grant, Grant):
+                        counts[look] += 1
+                        provider.call(budget, grant, now)
+            now += 0.5
+        assert provider.meter.refused == 0
+        assert sum(counts.values()) >= 575
+        assert 100 <= counts[True] <= 140 if wanted else counts[True] >= 575
 
 
 def test_a_lost_answer_counts() -> None:
