@@ -103,6 +103,11 @@ class Archiver:
             finally:
                 await database.close()
 
+    @property
+    def settings(self) -> Settings:
+        """What it was opened with."""
+        return self._settings
+
     # -- running --------------------------------------------------------------------------------------------------------------------
 
     async def run(

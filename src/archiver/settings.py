@@ -96,6 +96,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         _field("Where metrics and health are served, such as 127.0.0.1:9464; empty for nowhere. Nothing for the public."),
     ] = ""
+    console: Annotated[
+        str, _field("Where the console is served, such as 127.0.0.1:8470; empty for nowhere. Elsewhere than on loopback it needs TLS.")
+    ] = ""
+    console_url: Annotated[str, _field("The console's address as people use it, such as https://archive.example.com, if it is another.")] = ""
+    console_certificate: Annotated[str, _field("The file with the console's TLS certificate.")] = ""
+    console_private_key: Annotated[str, _field("The file with the certificate's private key.")] = ""
+    console_proxies: Annotated[
+        str, _field("Addresses of proxies with TLS in front of the console, separated by commas; they tell who asks.")
+    ] = ""
     uploads_in_flight: Annotated[int, msgspec.Meta(ge=1, description="Most items on their way at one time, over all lanes.")] = 2000
     bytes_in_flight: Annotated[
         int,

@@ -16,13 +16,13 @@ from archiver.database.port import Database, LaneCounters, Totals
 from archiver.errors import DatabaseUnavailableError
 from archiver.model import ConnectionState, LaneId, Millis
 from archiver.pipeline.assembly import Assembly
-from archiver.pipeline.drawing import Drawing, drawing_of
+from archiver.pipeline.drawing import Cloud, Drawing, Edge, Stage, drawing_of
 from archiver.pipeline.events import CallEnded, CallResult, DeliveryArchived, Event, Listener
 from archiver.pipeline.lane import Lane
 from archiver.views import LaneProgress
 from genstage.clock import Clock
 
-__all__ = ["Lookout", "Moment", "Snapshot", "lane_progress"]
+__all__ = ["Cloud", "Drawing", "Edge", "Lookout", "Moment", "Snapshot", "Stage", "lane_progress"]
 
 HISTORY_SECONDS = 3600
 """For so long what was done in each second is remembered."""

@@ -32,6 +32,7 @@ __all__ = ["COMMANDS", "app", "main"]
 COMMANDS = {
     "demo": ("archiver.cli.demo:demo", "Show the whole line at work on made-up customers, within a minute."),
     "run": ("archiver.cli.run:run", "Archive what every customer's sources have, and what comes, until told to stop."),
+    "console": ("archiver.cli.console:console", "Serve the console alone: how everything is, in a browser."),
     "status": ("archiver.cli.status:status", "Show how far each customer's destinations are."),
     "customers add": ("archiver.cli.customers:add", "Add a customer: where its items come from, and where they go."),
     "customers list": ("archiver.cli.customers:list_all", "List every customer with its sources and destinations."),

@@ -10,6 +10,7 @@ import structlog
 from cyclopts import Parameter
 
 from archiver.app import Archiver, Progress
+from archiver.cli.console import open_console
 from archiver.cli.options import Options, settings_of
 from archiver.cli.output import Output, bytes_text
 from archiver.cli.progress import Display, live
@@ -33,6 +34,7 @@ async def run(  # noqa: PLR0913  each is a flag
     drain_seconds: float | None = None,
     sweep_seconds: float | None = None,
     metrics: str | None = None,
+    console: str | None = None,
     log_items: Literal["auto", "yes", "no"] | None = None,
     options: Options | None = None,
 ) -> int:
@@ -53,6 +55,7 @@ async def run(  # noqa: PLR0913  each is a flag
         bytes_in_flight: Most bytes held in memory at one time, such as 32MiB.
         drain_seconds: How long uploads may still run after a stop was asked for.
         sweep_seconds: How often lanes are looked through for work that no hint told of.
+        console: Serve the console there, such as 127.0.0.1:8470; it shows in a browser how everything is.
         metrics: Serve metrics and health there, such as 127.0.0.1:9464; nobody from outside should reach it.
         log_items: Whether each archived item is a log line; auto is where lines are JSON.
     """
@@ -64,10 +67,12 @@ async def run(  # noqa: PLR0913  each is a flag
         drain_seconds=drain_seconds,
         sweep_seconds=sweep_seconds,
         metrics=metrics,
+        console=console,
         log_items=log_items,
     )
     stop = asyncio.Event()
     async with Archiver.open(settings, serve=True) as archiver:
+        page = await open_console(archiver, out)
         if not await archiver.customers():
             out.say("There are no customers yet; add some from elsewhere: archiver customers add NAME --from folder:PATH --to folder:PATH")
         out.say("Ctrl-C lets what has begun end, and stops.")
@@ -77,7 +82,7 @@ async def run(  # noqa: PLR0913  each is a flag
             async with watching(archiver, settings, stop, [events.listen]) as watch:
                 with draining(stop, lambda: _tell_draining(out, display, settings, watch)):
                     _tell_serving(out, settings, watch)
-                    beside = [display.watch(archiver), *watch.beside]
+                    beside = [display.watch(archiver), *watch.beside, *page]
                     ended = await archiver.run(stop, until_empty=until_empty, listener=watch.listener, beside=beside)
             display.show(await archiver.progress())
             events.close()

@@ -170,13 +170,14 @@ class People(Protocol):
         """Keeps a session; those of everybody that are over are forgotten."""
         ...
 
-    async def user_session(self, digest: str, *, now: Millis, idle: Millis) -> tuple[User, UserSession] | None:
-        """A session that is not over, with its user; notes that it was used, at most once a minute.
+    async def user_session(self, digest: str, *, now: Millis, idle: Millis, touch: bool = True) -> tuple[User, UserSession] | None:
+        """A session that is not over, with its user.
 
         Args:
             digest: Which.
             now: The time.
             idle: A session that was not used for so long is over.
+            touch: Notes that it was used, at most once a minute.
         """
         ...
 

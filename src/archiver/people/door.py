@@ -109,9 +109,9 @@ class Door:
         await self._people.add_user_session(session)
         return Entered(token=token, user=user)
 
-    async def whose_session(self, token: str) -> Who | None:
-        """Who is behind a cookie; None if the session is over or never was."""
-        found = await self._people.user_session(digest_of(token), now=self._now(), idle=IDLE_SECONDS * 1000)
+    async def whose_session(self, token: str, *, touch: bool = True) -> Who | None:
+        """Who is behind a cookie; None if the session is over or never was. Only with ``touch`` does it count as used."""
+        found = await self._people.user_session(digest_of(token), now=self._now(), idle=IDLE_SECONDS * 1000, touch=touch)
         if found is None:
             return None
         user, session = found

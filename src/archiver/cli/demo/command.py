@@ -6,9 +6,12 @@ import asyncio
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from archiver.app import Archiver
 from archiver.cli.demo.verdict import Verdict, all_deliveries, verdict_of
@@ -17,8 +20,11 @@ from archiver.cli.options import Options
 from archiver.cli.output import Output
 from archiver.cli.progress import live
 from archiver.cli.signals import draining
+from archiver.console.listening import Listening
+from archiver.console.serving import ConsoleServer
 from archiver.errors import ConfigError
 from archiver.observe import log
+from archiver.people import Rank
 from archiver.settings import Settings, load
 
 __all__ = ["demo"]
@@ -36,12 +42,19 @@ Into your own Dropbox (`PROGRAM destinations dropbox` tells how each option is g
   PROGRAM run"""
 
 
-async def demo(*, items: int = Plan().items, keep: Path | None = None, options: Options | None = None) -> int:
+async def demo(
+    *,
+    items: int = Plan().items,
+    keep: Path | None = None,
+    console: str = "127.0.0.1:0",
+    stay: Annotated[bool, Parameter(negative="", show_default=False)] = False,
+    options: Options | None = None,
+) -> int:
     """Show the whole line at work on made-up customers, within a minute.
 
     An airline with a great backlog and twenty quiet customers archive recordings, messages and faxes into a Dropbox on loopback,
     which has its limits on and lowers the airline's for a while. Then everything that arrived is compared byte by byte.
-    Nothing of it touches your own database.
+    Nothing of it touches your own database. A browser shows it while it runs: the first lines tell where.
 
     ```
     archiver demo
@@ -50,6 +63,8 @@ async def demo(*, items: int = Plan().items, keep: Path | None = None, options: 
 
     Args:
         items: How many items there are altogether; 95 of a hundred are the airline's.
+        console: Where the console listens; port 0 takes a free one.
+        stay: Go on afterwards, until told to stop, so that the console can be looked at.
         keep: Keep the files, the database and what the Dropbox stored in this directory, which must be new or empty.
     """
     if items < _FEWEST:
@@ -57,9 +72,9 @@ async def demo(*, items: int = Plan().items, keep: Path | None = None, options: 
     out = Output(options)
     plan = Plan.of(items)
     with _directory(keep) as directory:
-        settings = load(environment={}, flags={"home": str(directory / "home"), "log_level": "warning"})
+        settings = load(environment={}, flags={"home": str(directory / "home"), "log_level": "warning", "console": console})
         async with open_world(plan, directory, lambda text: out.say(f"· {text}")) as world:
-            verdict = await _archive(out, world, settings)
+            verdict = await _archive(out, world, settings, stay=stay)
     if verdict is None:
         out.say("Stopped before its end, so there is nothing to judge.")
         return _INTERRUPTED
@@ -68,9 +83,10 @@ async def demo(*, items: int = Plan().items, keep: Path | None = None, options: 
     return 0 if verdict.good else 1
 
 
-async def _archive(out: Output, world: World, settings: Settings) -> Verdict | None:
+async def _archive(out: Output, world: World, settings: Settings, *, stay: bool) -> Verdict | None:
     """The run and its verdict; None if somebody stopped it."""
     stop, interrupted = asyncio.Event(), asyncio.Event()
+    over = asyncio.Event() if stay else stop
 
     def interrupt() -> None:
         interrupted.set()
@@ -78,13 +94,14 @@ async def _archive(out: Output, world: World, settings: Settings) -> Verdict | N
 
     async with Archiver.open(settings, serve=True) as archiver:
         await world.introduce(archiver)
+        page = await _open_page(out, archiver)
         with live(out) as display, draining(stop, interrupt):
             events = log.configure(settings.log_level, settings.log_format, items=False)
-            beside = [display.watch(archiver), world.unfold(archiver, stop)]
+            beside = [display.watch(archiver), world.unfold(archiver, over), *page]
             await archiver.run(stop, listener=events.listen, beside=beside)
             progress = await archiver.progress()
             display.show(progress)
-        if interrupted.is_set():
+        if interrupted.is_set() and not (stay and over.is_set()):
             return None
         deliveries = await all_deliveries(archiver)
     out.say("· comparing what arrived with what there was, byte by byte")
@@ -92,6 +109,13 @@ async def _archive(out: Output, world: World, settings: Settings) -> Verdict | N
     for example in result.examples:
         out.say(f"  {example}", style="red")
     return verdict_of(result, ledger, deliveries, progress.seconds)
+
+
+async def _open_page(out: Output, archiver: Archiver) -> list[Coroutine[None, None, None]]:
+    """The console, and a link that lets whoever sees it in."""
+    server = ConsoleServer(archiver, Listening.of(archiver.settings))
+    out.say(f"· watch it in a browser: {server.url}/welcome/{await archiver.door.known('demo', Rank.ADMIN)}")
+    return [server.serve()]
 
 
 def _tell(out: Output, verdict: Verdict, keep: Path | None) -> None:

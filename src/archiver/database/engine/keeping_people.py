@@ -51,10 +51,10 @@ class KeepsPeople:
         """Keeps a session, and forgets those that are over."""
         await self._writer.core(people.add_session, session)
 
-    async def user_session(self: Handled, digest: str, *, now: Millis, idle: Millis) -> tuple[User, UserSession] | None:
+    async def user_session(self: Handled, digest: str, *, now: Millis, idle: Millis, touch: bool = True) -> tuple[User, UserSession] | None:
         """A session that is not over, with its user."""
         found, worth_noting = await self._looker.core(people.find_session, digest, now, idle)
-        if found is not None and worth_noting:
+        if found is not None and worth_noting and touch:
             await self._writer.core(people.touch, now, session=found[1])
         return found
 

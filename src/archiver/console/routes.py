@@ -1,0 +1,52 @@
+"""The table of everything that can be asked, each with the rank that it needs. A test goes through all of it for every rank.
+
+A route that is not in the table does not exist; one without a rank is for everybody, and says so with a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+import msgspec
+from starlette.responses import Response
+
+from archiver.console.pages import entering, overview
+from archiver.console.visit import Visit
+from archiver.people import Rank
+
+__all__ = ["ROUTES", "Route"]
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that can be asked.
+
+    Attributes:
+        method: ``GET`` changes nothing.
+        path: With the names of its variable parts in braces.
+        answer: Answers.
+        rank: What the visitor must be at least; None for everybody.
+        why_open: Why it is for everybody.
+        api: It is for programs; errors are JSON.
+        live: It goes on and on, and does not count as somebody's doing something.
+    """
+
+    method: Literal["GET", "POST", "DELETE", "PATCH", "PUT"]
+    path: str
+    answer: Callable[[Visit], Awaitable[Response]]
+    rank: Rank | None = None
+    why_open: str = ""
+    api: bool = False
+    live: bool = False
+
+
+ROUTES: tuple[Route, ...] = (
+    Route(method="GET", path="/static/{name}", answer=entering.static, why_open="style and scripts of the login page"),
+    Route(method="GET", path="/login", answer=entering.show_login, why_open="how else could anybody come in"),
+    Route(method="POST", path="/login", answer=entering.log_in, why_open="as above; slowed down"),
+    Route(method="GET", path="/welcome/{token}", answer=entering.show_welcome, why_open="the token is what lets somebody in"),
+    Route(method="POST", path="/welcome/{token}", answer=entering.welcome, why_open="as above"),
+    Route(method="POST", path="/logout", answer=entering.log_out, rank=Rank.VIEWER),
+    Route(method="GET", path="/", answer=overview.show, rank=Rank.VIEWER),
+    Route(method="GET", path="/events", answer=overview.events, rank=Rank.VIEWER, live=True),
+)
