@@ -25,6 +25,9 @@ import msgspec
 import uvloop
 
 from archiver.app import Archiver, ConnectionSpec
+from archiver.observe import log
+from archiver.observe.metrics import Metrics
+from archiver.pipeline.events import Listener, ignore_event
 from archiver.settings import load
 
 _BATCH_ITEMS = 300
@@ -150,7 +153,7 @@ def _batches(paths: list[Path]) -> list[list[Path]]:
     return batches
 
 
-async def archiver(folder: Path, destination: ConnectionSpec, watch: Watch) -> int:
+async def archiver(folder: Path, destination: ConnectionSpec, watch: Watch, listener: Listener = ignore_event) -> int:
     """The whole line: folder → births → SQLite → Fetcher → Uploader → destination → receipts in SQLite. Making the database is apart."""
     with tempfile.TemporaryDirectory() as home:
         settings = load(environment={}, flags={"home": home})
@@ -158,15 +161,26 @@ async def archiver(folder: Path, destination: ConnectionSpec, watch: Watch) -> i
             source = ConnectionSpec(adapter="folder", options={"path": str(folder)})
             await app.add_customer("airline", [source], [destination], ping=False)
             watch.start()
-            await app.run(asyncio.Event(), until_empty=True)
+            await app.run(asyncio.Event(), until_empty=True, listener=listener)
             watch.stop()
             return sum(row.archived for row in await app.status())
+
+
+def listener_of(contestant: str) -> Listener:
+    """Who listens: nobody, or the metrics, or a JSON log with a line for each item, which goes nowhere."""
+    match contestant:
+        case "archiver-metrics":
+            return Metrics("benchmark").listen
+        case "archiver-log":
+            return log.configure("info", "json", Path(os.devnull).open("w")).listen
+        case _:
+            return ignore_event
 
 
 def main() -> None:
     """Runs one contestant and prints its figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("contestant", choices=["bare", "archiver", "archiver-memory"])
+    parser.add_argument("contestant", choices=["bare", "archiver", "archiver-metrics", "archiver-log", "archiver-memory"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--url")
     parser.add_argument("--token")
@@ -180,10 +194,10 @@ def main() -> None:
     match arguments.contestant:
         case "bare":
             work = bare(arguments.folder, arguments.url, arguments.token, watch)
-        case "archiver":
+        case "archiver" | "archiver-metrics" | "archiver-log":
             options = {"api_url": arguments.url, "content_url": arguments.url}
             dropbox = ConnectionSpec(adapter="dropbox", options=options, secrets={"access_token": arguments.token})
-            work = archiver(arguments.folder, dropbox, watch)
+            work = archiver(arguments.folder, dropbox, watch, listener_of(arguments.contestant))
         case _:
             work = archiver(arguments.folder, ConnectionSpec(adapter="memory"), watch)
     items = uvloop.run(work)

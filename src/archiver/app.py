@@ -14,7 +14,7 @@ from archiver.adapter import Option, check_options
 from archiver.connecting import Connecting
 from archiver.database.port import DeliveryRow, LaneCounters, WorkerRow
 from archiver.destinations.port import Account, Context, Destination, Pace, Unpaced
-from archiver.engines import Engine
+from archiver.engines import Engine, Standing, standing_of
 from archiver.errors import ArchiverError, ConfigError, DatabaseUnavailableError
 from archiver.keeping import GivenSecrets, KeptSecrets, opened
 from archiver.lifecycle import DeliveryState
@@ -38,7 +38,18 @@ from archiver.vault.kms import AwsKms
 from archiver.views import ConnectionSpec, CustomerAdded, CustomerView, Imported, LaneProgress, Progress
 from genstage.clock import Clock, SystemClock
 
-__all__ = ["Archiver", "ConnectionSpec", "CustomerAdded", "CustomerView", "Imported", "LaneProgress", "Moment", "Progress", "Snapshot"]
+__all__ = [
+    "Archiver",
+    "ConnectionSpec",
+    "CustomerAdded",
+    "CustomerView",
+    "Imported",
+    "LaneProgress",
+    "Moment",
+    "Progress",
+    "Snapshot",
+    "Standing",
+]
 
 
 _LOOK_SECONDS = 10.0  # at a source that a customer is added with
@@ -108,6 +119,16 @@ class Archiver:
         """What it was opened with."""
         return self._settings
 
+    @staticmethod
+    async def standing(settings: Settings) -> Standing:
+        """How the database stands to this version of Archiver; nothing is opened or changed.
+
+        Raises:
+            ConfigError: There is something else there, or it does not let us in.
+            DatabaseUnavailableError: It cannot be reached or read now.
+        """
+        return await standing_of(settings)
+
     # -- running --------------------------------------------------------------------------------------------------------------------
 
     async def run(
@@ -130,7 +151,7 @@ class Archiver:
             Whether everything that had begun ended by itself.
         """
         settings = self._settings
-        await self._check_key()
+        await self.check_key()
         await self.auditor.record("run", result="started")
         self._assembly = Assembly(
             Parts(
@@ -333,12 +354,30 @@ class Archiver:
         context = Context(pace=pace, clock=self._clock, http=self._http, secrets=secrets)
         return registry.destination(connection.adapter).open(self._values(connection), context)
 
+    async def look(self, connection: Connection) -> Account:
+        """Whether a connection lets us in, and whose account it is. Writes nothing.
+
+        Raises:
+            ArchiverError: It does not, or cannot be reached.
+        """
+        if connection.role is Role.SOURCE:
+            await _try(self._open_source(connection), look=True)
+            return Account(name="")
+        destination = self._open_destination(connection, Unpaced())
+        try:
+            return await destination.ping()
+        finally:
+            await destination.close()
+
     def _values(self, connection: Connection) -> dict[str, Any]:
         """A connection's options and opened secrets."""
         return {**connection.options, **opened(connection, self._vault)}
 
-    async def _check_key(self) -> None:
+    async def check_key(self) -> bool:
         """A key that opens nothing is the wrong one: said once and at once, not by every lane.
+
+        Returns:
+            Whether there are credentials at all.
 
         Raises:
             ConfigError: None of the credentials that are kept can be opened.
@@ -351,9 +390,10 @@ class Archiver:
                 except ConfigError as error:
                     failure = failure or error
                 else:
-                    return
+                    return True
         if failure is not None:
             raise failure
+        return False
 
 
 async def _try(source: Source, *, look: bool) -> None:

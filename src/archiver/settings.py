@@ -96,10 +96,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         _field("Where metrics and health are served, such as 127.0.0.1:9464; empty for nowhere. Nothing for the public."),
     ] = ""
+    traces: Annotated[bool, _field("Send each try of each item as a span to an OpenTelemetry collector; needs the extra otel.")] = False
     console: Annotated[
         str, _field("Where the console is served, such as 127.0.0.1:8470; empty for nowhere. Elsewhere than on loopback it needs TLS.")
     ] = ""
-    console_url: Annotated[str, _field("The console's address as people use it, such as https://archive.example.com, if it is another.")] = ""
+    console_url: Annotated[
+        str, _field("The console's address as people use it, such as https://archive.example.com, if it is another.")
+    ] = ""
     console_certificate: Annotated[str, _field("The file with the console's TLS certificate.")] = ""
     console_private_key: Annotated[str, _field("The file with the certificate's private key.")] = ""
     console_proxies: Annotated[

@@ -34,6 +34,8 @@ COMMANDS = {
     "run": ("archiver.cli.run:run", "Archive what every customer's sources have, and what comes, until told to stop."),
     "console": ("archiver.cli.console:console", "Serve the console alone: how everything is, in a browser."),
     "status": ("archiver.cli.status:status", "Show how far each customer's destinations are."),
+    "top": ("archiver.cli.top:top", "Show how everything is, at one glance, second by second."),
+    "doctor": ("archiver.cli.doctor:doctor", "Look at everything that Archiver stands on, and say what to do about each fault."),
     "customers add": ("archiver.cli.customers:add", "Add a customer: where its items come from, and where they go."),
     "customers list": ("archiver.cli.customers:list_all", "List every customer with its sources and destinations."),
     "customers pause": ("archiver.cli.customers:pause", "Serve a customer no more until it is resumed."),
@@ -45,12 +47,18 @@ COMMANDS = {
     "keys retire": ("archiver.cli.keys:retire", "Take away the keys that nothing needs any more."),
     "import": ("archiver.cli.importing:import_items", "Read the sources once and write down what they have; uploads nothing."),
     "deliveries": ("archiver.cli.deliveries:deliveries", "List deliveries: where each one goes, how it is, and why."),
+    "items list": ("archiver.cli.items:list_some", "List items; the same as deliveries."),
+    "items show": ("archiver.cli.items:show", "Show what became of one item, and its receipt."),
     "retry": ("archiver.cli.retry:retry", "Let deliveries that were rejected or gone wait again."),
     "audit show": ("archiver.cli.audit:show", "Show who did what, and which batches were archived: the audit log, the newest first."),
     "audit verify": ("archiver.cli.audit:verify", "Check that nothing in the audit log was changed, and no receipt either."),
     "sources": ("archiver.cli.adapters:sources", "Show the places where items can come from."),
     "destinations": ("archiver.cli.adapters:destinations", "Show the storages that items can go to."),
     "settings": ("archiver.cli.settings:settings", "Show every setting, its value, and where the value came from."),
+    "config show": ("archiver.cli.settings:show", "Show the configuration; the same as settings."),
+    "migrate": ("archiver.cli.migrate:migrate", "Bring the database's schema up to date."),
+    "healthcheck": ("archiver.cli.healthcheck:healthcheck", "Ask the running process how it is, for containers."),
+    "completion": ("archiver.cli.completion:completion", "Print what lets bash, zsh or fish complete commands."),
     "sandbox": ("archiver.cli.sandbox:sandbox", "Serve a Dropbox or a RingCentral on loopback, to try things with."),
     "version": ("archiver.cli.version:version", "Show the version of Archiver and of what it runs on."),
 }
@@ -60,6 +68,8 @@ _GROUPS = {
     "connections": "Let customers connect their storages.",
     "keys": "The keys that seal customers' credentials.",
     "customers": "Add, list, pause and resume the customers that are archived.",
+    "config": "How Archiver is configured.",
+    "items": "Single items, and what became of each.",
 }
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 
 from archiver.cli.options import Options
@@ -53,6 +53,10 @@ class Output:
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: frozenset[str] = frozenset()) -> None:
         """A table for people; columns in ``right`` are numbers."""
         self.console.print(make_table(columns, rows, right=right))
+
+    def show(self, part: RenderableType) -> None:
+        """Something drawn, for people."""
+        self.console.print(part)
 
     def result(self, value: Any) -> None:
         """The JSON document, if one was asked for."""

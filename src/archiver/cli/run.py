@@ -35,6 +35,7 @@ async def run(  # noqa: PLR0913  each is a flag
     sweep_seconds: float | None = None,
     metrics: str | None = None,
     console: str | None = None,
+    traces: Annotated[bool | None, Parameter(negative="", show_default=False)] = None,
     log_items: Literal["auto", "yes", "no"] | None = None,
     options: Options | None = None,
 ) -> int:
@@ -57,6 +58,7 @@ async def run(  # noqa: PLR0913  each is a flag
         sweep_seconds: How often lanes are looked through for work that no hint told of.
         console: Serve the console there, such as 127.0.0.1:8470; it shows in a browser how everything is.
         metrics: Serve metrics and health there, such as 127.0.0.1:9464; nobody from outside should reach it.
+        traces: Send each try of each item as a span to an OpenTelemetry collector, which the variables OTEL_… name.
         log_items: Whether each archived item is a log line; auto is where lines are JSON.
     """
     out = Output(options, lossy=True)
@@ -68,6 +70,7 @@ async def run(  # noqa: PLR0913  each is a flag
         sweep_seconds=sweep_seconds,
         metrics=metrics,
         console=console,
+        traces=traces,
         log_items=log_items,
     )
     stop = asyncio.Event()

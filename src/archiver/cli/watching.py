@@ -55,19 +55,34 @@ async def watching(archiver: Archiver, settings: Settings, stop: asyncio.Event, 
     clock = SystemClock()
     pulse = Pulse(clock)
     supervisor = Supervisor(os.environ, lambda: pulse.alive(archiver.under_way()), clock)
-    everybody = [pulse.listen, *listeners]
-    if not settings.metrics:
-        yield Watch(together(*everybody), (pulse.run(), supervisor.run()), "", supervisor)
+    async with _tracing(settings) as tracing:
+        everybody = [pulse.listen, *tracing, *listeners]
+        if not settings.metrics:
+            yield Watch(together(*everybody), (pulse.run(), supervisor.run()), "", supervisor)
+            return
+        gauges = Gauges()
+        metrics = Metrics(installed_version(), [gauges])
+        watched = Watched(
+            lambda: archiver.snapshot(limit=0),
+            pulse,
+            under_way=archiver.under_way,
+            draining=stop.is_set,
+            metrics=metrics,
+            gauges=gauges,
+        )
+        async with answering(settings.metrics, watched) as address:
+            yield Watch(together(metrics.listen, *everybody), (pulse.run(), supervisor.run()), address, supervisor)
+
+
+@asynccontextmanager
+async def _tracing(settings: Settings) -> AsyncIterator[Sequence[Listener]]:
+    if not settings.traces:
+        yield ()
         return
-    gauges = Gauges()
-    metrics = Metrics(installed_version(), [gauges])
-    watched = Watched(
-        lambda: archiver.snapshot(limit=0),
-        pulse,
-        under_way=archiver.under_way,
-        draining=stop.is_set,
-        metrics=metrics,
-        gauges=gauges,
-    )
-    async with answering(settings.metrics, watched) as address:
-        yield Watch(together(metrics.listen, *everybody), (pulse.run(), supervisor.run()), address, supervisor)
+    from archiver.observe.traces import Traces  # noqa: PLC0415  what it needs is an extra
+
+    traces = Traces(installed_version())
+    try:
+        yield (traces.listen,)
+    finally:
+        await asyncio.to_thread(traces.close)

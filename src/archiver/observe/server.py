@@ -13,13 +13,14 @@ import msgspec
 from aiohttp import web
 
 from archiver.errors import ConfigError
+from archiver.observe.address import address_of
 from archiver.observe.gauges import Gauges
 from archiver.observe.health import Health, health_of
 from archiver.observe.metrics import CONTENT_TYPE, Metrics
 from archiver.observe.pulse import Pulse
 from archiver.snapshot import Snapshot
 
-__all__ = ["Watched", "address_of", "answering"]
+__all__ = ["Watched", "answering"]
 
 _LOOK_SECONDS = 3.0  # a probe of Kubernetes waits 1 s by default, one of ours longer
 
@@ -75,19 +76,6 @@ class Watched:
                 return await self._look()
         except TimeoutError:
             return None
-
-
-def address_of(text: str) -> tuple[str, int]:
-    """Host and port from ``host:port`` or ``[::1]:port``; port 0 takes a free one.
-
-    Raises:
-        ConfigError: It is neither.
-    """
-    host, colon, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 0xFFFF:
-        raise ConfigError("metrics must look like HOST:PORT", hint="Such as 127.0.0.1:9464, or 0.0.0.0:9464 inside a container.")
-    return host, int(port)
 
 
 @asynccontextmanager

@@ -16,6 +16,7 @@ __all__ = ["Supervisor"]
 
 _PINGS = 3  # in the time after which systemd takes us for dead
 _IDLE_SECONDS = 10.0
+_PATIENCE_SECONDS = 0.2  # with a supervisor that does not read
 
 
 class Supervisor:
@@ -42,7 +43,7 @@ class Supervisor:
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notify:
-                notify.settimeout(0)
+                notify.settimeout(_PATIENCE_SECONDS)
                 notify.sendto(state.encode(), address)
         except OSError:
             return

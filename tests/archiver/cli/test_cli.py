@@ -2,50 +2,19 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import io
 import json
-import logging
 import subprocess
 import sys
-from collections.abc import Iterator
 from importlib.metadata import version as distribution_version
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from archiver.cli import COMMANDS, main
 
-Run = tuple[int, Any, str]
 AT_ONCE = ("--from-option", "sidecars=ignored")
 """Files that were written just now are otherwise given a moment for their sidecars to come."""
-
-
-@pytest.fixture(autouse=True)
-def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """A home of its own for every test, no terminal to ask secrets on, and logging as it was before."""
-    monkeypatch.setenv("ARCHIVER_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("sys.stdin", io.StringIO())
-    handlers, level = logging.getLogger().handlers, logging.getLogger().level
-    yield tmp_path / "home"
-    logging.getLogger().handlers = handlers
-    logging.getLogger().setLevel(level)
-    structlog.reset_defaults()
-
-
-@pytest.fixture
-def archiver(capsys: pytest.CaptureFixture[str]) -> Any:
-    """Runs a command line with --json: its exit code, the document, and what people read."""
-
-    def run(*words: str) -> Run:
-        code = main([*words, "--json"])
-        out, err = capsys.readouterr()
-        lines = out.splitlines()
-        assert len(lines) <= 1, "standard output holds one document only"
-        return code, json.loads(lines[0]) if lines else None, err
-
-    return run
 
 
 @pytest.mark.parametrize("command", COMMANDS)

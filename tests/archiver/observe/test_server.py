@@ -17,7 +17,7 @@ from archiver.observe import server
 from archiver.observe.gauges import Gauges
 from archiver.observe.metrics import Metrics
 from archiver.observe.pulse import Pulse
-from archiver.observe.server import Watched, address_of, answering
+from archiver.observe.server import Watched, answering
 from archiver.snapshot import Snapshot
 from genstage.clock import SystemClock
 
@@ -167,18 +167,3 @@ async def test_an_address_that_is_taken_is_told(world: World) -> None:
         with pytest.raises(ConfigError, match=address):
             async with answering(address, watched):
                 pass
-
-
-@pytest.mark.parametrize(
-    ("text", "address"), [("127.0.0.1:9464", ("127.0.0.1", 9464)), ("[::1]:0", ("::1", 0)), ("localhost:80", ("localhost", 80))]
-)
-def test_addresses(text: str, address: tuple[str, int]) -> None:
-    """A host and a port."""
-    assert address_of(text) == address
-
-
-@pytest.mark.parametrize("text", ["9464", ":9464", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:70000", "127.0.0.1:-1"])
-def test_what_is_no_address(text: str) -> None:
-    """Is told to be none, before anything is served."""
-    with pytest.raises(ConfigError, match="HOST:PORT"):
-        address_of(text)

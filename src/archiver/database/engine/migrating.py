@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -11,7 +12,7 @@ from archiver.database import migrations
 from archiver.database.schema import HEAD
 from archiver.errors import ConfigError, SchemaError
 
-__all__ = ["migrate"]
+__all__ = ["known_revisions", "migrate"]
 
 
 def migrate(core: sa.Connection) -> None:
@@ -25,20 +26,31 @@ def migrate(core: sa.Connection) -> None:
     if revision == HEAD:
         return
     from alembic import command  # noqa: PLC0415  loaded only when there is something to do: it costs a command 0.1 s
-    from alembic.config import Config  # noqa: PLC0415  as above
-    from alembic.script import ScriptDirectory  # noqa: PLC0415  as above
 
-    config = Config(stdout=io.StringIO())
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    known = {found.revision for found in ScriptDirectory.from_config(config).walk_revisions()}
-    if revision is not None and revision not in known:
+    if revision is not None and revision not in known_revisions():
         raise SchemaError(
             f"the database has schema {revision}; this version of Archiver knows {HEAD} and older",
             hint="Use the newer Archiver again, or another --database.",
         )
+    config = _config()
     config.attributes["connection"] = core
     command.upgrade(config, "head")
+
+
+def known_revisions() -> frozenset[str]:
+    """Every schema that there ever was, the newest included."""
+    from alembic.script import ScriptDirectory  # noqa: PLC0415  as above
+
+    return frozenset(found.revision for found in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
+def _config() -> Any:
+    from alembic.config import Config  # noqa: PLC0415  as above
+
+    config = Config(stdout=io.StringIO())
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
 
 
 def _revision(core: sa.Connection) -> str | None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import psycopg
 import sqlalchemy as sa
 
 from archiver.database.engine.migrating import migrate
+from archiver.database.postgres.address import Address
+from archiver.database.postgres.errors import refused, translate
 from archiver.database.postgres.handle import Raw
 from archiver.database.schema import HEAD
 from archiver.errors import ConfigError
 
-__all__ = ["OLDEST_POSTGRESQL", "is_current", "migrate_alone"]
+__all__ = ["OLDEST_POSTGRESQL", "is_current", "migrate_alone", "revision_of"]
 
 OLDEST_POSTGRESQL = 140000
 """The first that looks a value up in a long array by hashing it, on which settling relies."""
@@ -40,3 +43,33 @@ def migrate_alone(core: sa.Connection) -> None:
     core.execute(sa.text("SET LOCAL lock_timeout = 0"))  # a migration of a big table takes minutes
     core.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATING)))
     migrate(core)
+
+
+def revision_of(address: str) -> str:
+    """The schema of the database; empty if nothing was ever written. Changes nothing. Blocks.
+
+    Raises:
+        ConfigError: It is another program's, its server is too old, or it never lets us in.
+        DatabaseUnavailableError: It cannot be reached or read now.
+    """
+    try:
+        raw = Address(address).connect()
+    except psycopg.OperationalError as error:
+        raise refused(error) from None
+    try:
+        if is_current(raw):
+            return HEAD
+        (ours, others) = raw.execute(
+            "SELECT to_regclass('alembic_version') IS NOT NULL, EXISTS (SELECT FROM pg_tables WHERE schemaname = current_schema())"
+        ).fetchone() or (False, False)
+        found = raw.execute("SELECT version_num FROM alembic_version").fetchone() if ours else None
+    except psycopg.Error as error:
+        translated = translate(error)
+        if translated is None:
+            raise
+        raise translated from error
+    finally:
+        raw.close()
+    if found is None and others:
+        raise ConfigError("the database belongs to another program", hint="Name one that is new or empty with --database.")
+    return str(found[0]) if found else ""

@@ -6,12 +6,13 @@ import os
 import sqlite3
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 from archiver.database.schema import HEAD
 from archiver.database.sqlite.handle import translate
 from archiver.errors import ConfigError
 
-__all__ = ["is_current", "prepare"]
+__all__ = ["is_current", "prepare", "revision_of"]
 
 OLDEST_SQLITE = (3, 33, 0)
 """The first with UPDATE … FROM."""
@@ -67,3 +68,31 @@ def is_current(raw: sqlite3.Connection) -> bool:
     """Whether there is nothing to migrate; asked first, since it needs no lock, and a command must not wait for an import to pause."""
     (known,) = raw.execute("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
     return bool(known) and raw.execute("SELECT version_num FROM alembic_version").fetchone() == (HEAD,)
+
+
+def revision_of(path: Path) -> str:
+    """The schema of the file; empty if there is none, or nothing was ever written. Makes and changes nothing. Blocks.
+
+    Raises:
+        ConfigError: It is something else.
+        DatabaseUnavailableError: It cannot be read now.
+    """
+    if not path.exists():
+        return ""
+    try:
+        raw = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, timeout=2.0)
+        try:
+            tables = {name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            found = raw.execute("SELECT version_num FROM alembic_version").fetchone() if "alembic_version" in tables else None
+        finally:
+            raw.close()
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
+            raise ConfigError(f"{path} is not a SQLite database", hint="Name another file with --database.") from error
+        translated = translate(error)
+        if translated is None:
+            raise
+        raise translated from error
+    if found is None and tables:
+        raise ConfigError(f"{path} belongs to another program", hint="Name another file with --database.")
+    return str(found[0]) if found else ""
