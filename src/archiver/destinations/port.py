@@ -5,7 +5,7 @@ In: `Upload` values from the Uploader. Out: outcomes for settlement. A 429 comes
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
@@ -96,6 +96,8 @@ class Upload(msgspec.Struct, kw_only=True, gc=False):
         sha256: The raw digest of ``data`` (32 bytes); empty if it comes as a stream.
         stream: Opens the bytes from an offset; ``stream(offset)``. Set if ``data`` is None. Chunks have at most 1 MiB.
         save_session: Keeps the state of a chunked upload at a chunk boundary, so that a kill costs at most a chunk.
+        keep_session: The same, and returns only when the Database has it, and all that was given to ``save_session`` before: for what a
+            later try must know whatever happens to this one, such as the id that a file is about to be made under.
         moved: Told when the bytes are no longer held here; see `let_go`.
     """
 
@@ -104,6 +106,7 @@ class Upload(msgspec.Struct, kw_only=True, gc=False):
     sha256: bytes = b""
     stream: Callable[[int], AsyncIterator[bytes]] | None = None
     save_session: Callable[[Session], None] | None = None
+    keep_session: Callable[[Session], Awaitable[None]] | None = None
     moved: Callable[[], None] | None = None
 
     def let_go(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from functools import partial
 
 from archiver.destinations.port import Features, Upload
@@ -76,6 +76,7 @@ class Contents:
         features: Features,
         save_session: Callable[[int, Session], None],
         moved: Callable[[int], None],
+        keep_session: Callable[[int, Session], Awaitable[None]] | None = None,
     ) -> tuple[list[Upload], list[tuple[Delivery, ArchiverError]]]:
         """Makes uploads of deliveries: small items with their bytes, hashed and checked, large ones as checked streams.
 
@@ -84,6 +85,7 @@ class Contents:
             features: Of the destination.
             save_session: Keeps where a chunked upload stands, by delivery id.
             moved: Told the delivery's id when the bytes of a small item are no longer held.
+            keep_session: As ``save_session``, of any item; returns when it is kept for sure.
 
         Returns:
             The uploads, and the deliveries whose bytes cannot be had, each with its error.
@@ -110,6 +112,10 @@ class Contents:
             for d in deliveries
             if d.item.size is None or d.item.size > features.whole_bytes
         ]
+        if keep_session is not None:
+            for upload in uploads:
+                upload.save_session = partial(save_session, upload.delivery.id)
+                upload.keep_session = partial(keep_session, upload.delivery.id)
         return uploads, failed
 
     async def _read_many(self, items: Sequence[Item]) -> Sequence[bytes | ArchiverError]:

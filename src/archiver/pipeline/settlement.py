@@ -87,6 +87,9 @@ class Settlement:
         self._waiting: list[tuple[Lane, Settled]] = []
         self._writing = 0  # so many of these are being written
         self._sessions: dict[int, Session] = {}
+        self._write_number = 1  # of the write that will take the next sessions along
+        self._written = 0  # up to this one they are kept
+        self._kept = asyncio.Event()  # set, and replaced, whenever that has moved
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -139,6 +142,13 @@ class Settlement:
         """Keeps where a chunked upload stands, with the next write."""
         self._sessions[delivery_id] = session
         self._touch()
+
+    async def keep_session(self, delivery_id: int, session: Session) -> None:
+        """Keeps where an upload stands, and returns when the Database has it."""
+        self.save_session(delivery_id, session)
+        number = self._write_number
+        while self._written < number:
+            await self._kept.wait()
 
     def drop(self, lane: Lane) -> None:
         """Forgets what was reported of a dropped lane and is not written yet; what is being written just now is fenced."""
@@ -269,6 +279,8 @@ class Settlement:
             self._wake.clear()
             if not (self._waiting or self._sessions):
                 self._came_back()  # what could not be written may have been dropped since; the next write tells how things are
+                self._sessions_are_kept(self._write_number)  # of those of a lane that was dropped nothing is left to write
+                self._write_number += 1
                 self._idle.set()
                 await self._wake.wait()
                 continue
@@ -282,6 +294,12 @@ class Settlement:
                 continue
             failures = 0
             self._came_back()
+
+    def _sessions_are_kept(self, number: int) -> None:
+        """Those of this write, and of the ones before that failed, since they went along."""
+        self._written = number
+        kept, self._kept = self._kept, asyncio.Event()
+        kept.set()
 
     def _came_back(self) -> None:
         if self.away:
@@ -300,11 +318,13 @@ class Settlement:
     async def _write(self) -> None:
         if self._sessions:
             sessions, self._sessions = self._sessions, {}
+            number, self._write_number = self._write_number, self._write_number + 1
             try:
                 await self._database.save_sessions(sessions)
             except DatabaseUnavailableError:
                 self._sessions = sessions | self._sessions
                 raise
+            self._sessions_are_kept(number)
         batch = [pair for pair in self._waiting[:_BATCH] if not pair[0].dropped]
         self._waiting[:_BATCH] = batch
         if not batch:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from archiver.errors import ArchiverError, Scope, SourceThrottledError
 from archiver.failpoints import failpoint
@@ -30,13 +30,22 @@ class Uploader(Consumer[Delivery]):
         contents: Where the bytes come from.
         report: Told how each delivery ended, as it ends; exactly once per delivery that was begun and not cancelled.
         save_session: Keeps where a chunked upload stands, by delivery id.
+        keep_session: The same, and returns when it is kept for sure; None leaves destinations without.
     """
 
-    def __init__(self, lane: Lane, contents: Contents, report: Report, save_session: Callable[[int, Session], None]) -> None:
+    def __init__(
+        self,
+        lane: Lane,
+        contents: Contents,
+        report: Report,
+        save_session: Callable[[int, Session], None],
+        keep_session: Callable[[int, Session], Awaitable[None]] | None = None,
+    ) -> None:
         self._lane = lane
         self._contents = contents
         self._report = report
         self._save_session = save_session
+        self._keep_session = keep_session
 
     def cut(self, events: Sequence[Delivery]) -> int:
         """As many as travel together in one call."""
@@ -87,7 +96,8 @@ class Uploader(Consumer[Delivery]):
     async def _put(self, events: list[Delivery], left: dict[int, Delivery]) -> None:
         """Reads, puts, reports; takes each delivery out of ``left`` when it is reported."""
         lane = self._lane
-        uploads, failed = await self._contents.uploads(events, lane.destination.features, self._save, lane.moved)
+        features = lane.destination.features
+        uploads, failed = await self._contents.uploads(events, features, self._save, lane.moved, self._keep_session)
         for delivery, error in failed:
             del left[delivery.id]
             self._report(lane, delivery, self._in_turn(delivery, outcome_of(error)))

@@ -108,7 +108,8 @@ class Waking:
         lane = Lane(record, parts.open_destination(connection, gate), gate, circuit, parts.clock, rooms=parts.contents.rooms)
         lane.on_room = self._room
         lane.careful = parts.careful.lane(lane_id, record.customer.id)
-        uploader = Uploader(lane, parts.contents, parts.settlement.report, parts.settlement.save_session)
+        settlement = parts.settlement
+        uploader = Uploader(lane, parts.contents, settlement.report, settlement.save_session, settlement.keep_session)
         lane.uploader = parts.pipeline.start(uploader)
         assert self.fetcher is not None, "Lanes.fetch_from was not called"  # noqa: S101  a wiring mistake
         lane.subscription = uploader.subscribe(self.fetcher, key=lane_id, demand="manual", cancel="temporary")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -110,6 +111,15 @@ class Bench:
         """A delivery that is in flight."""
         self.lane.in_flight[number] = 10
         return Delivery(number, 2, 3, f"/{number}", 0, 5, attempt, None, Item(number, 1, Kind.SMS, "x", "x", "text/plain", 10, None, 0))
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[None]:
+        """Settlement writes meanwhile."""
+        writer = asyncio.create_task(self.settlement.run())
+        try:
+            yield
+        finally:
+            writer.cancel()
 
     async def settle(self, *outcomes: tuple[Delivery, Outcome]) -> list[Settled]:
         """Reports, writes, and gives back what was written."""
@@ -290,6 +300,45 @@ async def test_where_a_chunked_upload_stands_is_kept_when_the_lane_is_throttled(
     session = Session(id="s", offset=8, started_at=1)
     await bench.settle((bench.delivery(1), Throttled(retry_after=1.0, session=session)))
     assert bench.notes.sessions == {1: session}
+
+
+async def test_what_must_be_kept_is_kept_before_anything_else_happens(bench: Bench) -> None:
+    """Whoever keeps a session goes on when the Database has it, and all that were saved before it; not when a write has failed."""
+    bench.notes.failures = 1
+    async with bench.writing():
+        bench.settlement.save_session(1, Session(id="first", offset=0, started_at=1))
+        await bench.settlement.keep_session(2, Session(id="second", offset=0, started_at=1))
+    assert {key: session.id for key, session in bench.notes.sessions.items()} == {1: "first", 2: "second"}
+    assert bench.notes.failures == 0
+
+
+async def test_one_that_comes_during_a_write_waits_for_the_next(bench: Bench) -> None:
+    """What a write did not take along is not kept by it."""
+    bench.notes.holds.clear()
+    bench.settlement.report(bench.lane, bench.delivery(1), Archived(RECEIPT))
+    async with bench.writing(), asyncio.TaskGroup() as group:
+        await asyncio.sleep(0)
+        keeps = group.create_task(bench.settlement.keep_session(2, Session(id="s", offset=0, started_at=1)))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not keeps.done()
+        bench.notes.holds.set()
+    assert bench.notes.sessions[2].id == "s"
+
+
+async def test_nobody_waits_for_what_was_dropped(bench: Bench) -> None:
+    """The session of a lane that another worker has now is not written, and whoever waits for it goes on."""
+    bench.delivery(2)
+    bench.notes.holds.clear()
+    bench.settlement.report(bench.lane, bench.delivery(1), Archived(RECEIPT))
+    async with bench.writing(), asyncio.TaskGroup() as group:
+        await asyncio.sleep(0)
+        group.create_task(bench.settlement.keep_session(2, Session(id="s", offset=0, started_at=1)))
+        await asyncio.sleep(0)
+        bench.lane.dropped = True
+        bench.settlement.drop(bench.lane)
+        bench.notes.holds.set()
+    assert bench.notes.sessions == {}
 
 
 async def test_outcomes_wait_while_the_database_is_away(bench: Bench) -> None:

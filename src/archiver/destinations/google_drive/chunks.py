@@ -99,8 +99,6 @@ class Transfer:
             except NotThereError:
                 self.session = None
         self.session = await self._begin(file_id, said)
-        if self._upload.save_session is not None:
-            self._upload.save_session(self.session)  # the id is what matters: whatever happens, it is used again
         return await self._send(self.session, there=0, beginning="")
 
     async def _begin(self, file_id: str, said: bytes) -> Session:

@@ -89,6 +89,7 @@ class GoogleDriveDestination:
         if entries and closed is None:
             try:
                 there = await self._looking.there([entry.place for entry in entries])
+                await self._promise([entry for entry in entries if not there[entry.place]])
             except ArchiverError as error:
                 closed = outcome_of(error)
         for entry in entries:
@@ -145,6 +146,17 @@ class GoogleDriveDestination:
             return outcome_of(error)
         return None
 
+    async def _promise(self, entries: Sequence[Entry]) -> None:
+        """Gives each file that is to be made its id, and makes sure that a later try will know it, whatever becomes of this one."""
+        fresh = [entry for entry in entries if not entry.file_id]
+        for entry in fresh:
+            entry.file_id = await self._ids.take()
+        for entry in fresh:
+            if entry.upload.save_session is not None:
+                entry.upload.save_session(self._session(entry))
+        if fresh and fresh[-1].upload.keep_session is not None:
+            await fresh[-1].upload.keep_session(self._session(fresh[-1]))  # and with it those that were saved before
+
     async def _put(self, entry: Entry, there: Sequence[DriveFile]) -> Outcome:
         """Puts one file, unless it is there.
 
@@ -170,8 +182,7 @@ class GoogleDriveDestination:
 
     async def _create(self, entry: Entry) -> DriveFile:
         """One call: metadata and bytes."""
-        said, data = await self._said(entry), entry.upload.data or b""
-        content_type, pieces = multipart(said, data)
+        content_type, pieces = multipart(self._said(entry), entry.upload.data or b"")
         request = Request(
             route="upload.multipart",
             method="POST",
@@ -188,19 +199,17 @@ class GoogleDriveDestination:
         return file
 
     async def _stream(self, entry: Entry, transfer: Transfer) -> Outcome:
-        said = await self._said(entry)
         try:
-            file = await transfer.run(entry.file_id, said)
+            file = await transfer.run(entry.file_id, self._said(entry))
+        except InUseError:
+            raise
         except ArchiverError as error:
-            if isinstance(error, InUseError):
-                raise
             return outcome_of(error, session=transfer.session or self._session(entry))
         entry.hashed(transfer)
         return await self._verified(entry, file, recovered=False)
 
-    async def _said(self, entry: Entry) -> bytes:
-        """What is said of a new file; from here on its id may have been used."""
-        entry.file_id = entry.file_id or await self._ids.take()
+    def _said(self, entry: Entry) -> bytes:
+        """What is said of a new file."""
         return metadata(entry.upload, file_id=entry.file_id, parent=entry.parent, key=entry.key)
 
     # -- ends -----------------------------------------------------------------------------------------------------------------------
@@ -208,12 +217,10 @@ class GoogleDriveDestination:
     def _failed(self, entry: Entry, error: ArchiverError) -> Outcome:
         if isinstance(error, NotThereError):
             self._folders.forget()  # the folder is gone; the next try makes another one
-        return outcome_of(error, session=self._session(entry))
+        return outcome_of(error, session=self._session(entry) if entry.file_id else None)
 
-    def _session(self, entry: Entry) -> Session | None:
+    def _session(self, entry: Entry) -> Session:
         """Keeps the id that a file may have been made under already: the next try uses it again."""
-        if not entry.file_id:
-            return None
         return Session(id=entry.file_id, offset=0, started_at=int(self._clock.wall() * 1000))
 
     def _recognised(self, entry: Entry, there: Sequence[DriveFile]) -> Outcome:
