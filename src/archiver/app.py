@@ -29,6 +29,7 @@ from archiver.pipeline.events import Listener, ignore_event
 from archiver.pipeline.share import Budget
 from archiver.proof.auditing import Auditor, audited
 from archiver.rotation import KeyRing
+from archiver.services import quiet_services
 from archiver.settings import Settings
 from archiver.snapshot import Lookout, Moment, Snapshot, lane_progress
 from archiver.sources.port import Context as SourceContext
@@ -152,6 +153,7 @@ class Archiver:
         """
         settings = self._settings
         await self.check_key()
+        quiet = quiet_services(settings, self._database, self._vault, self._http, self._clock)
         await self.auditor.record("run", result="started")
         self._assembly = Assembly(
             Parts(
@@ -167,7 +169,7 @@ class Archiver:
         )
         self._began = self._clock.time()
         fleet = self._engine.fleet(listener)
-        beside = [*beside, self._lookout.watch(self._assembly)]
+        beside = [*beside, self._lookout.watch(self._assembly), quiet.run()]
         try:
             return await fleet.run(self._assembly, stop, drain_seconds=settings.drain_seconds, until_empty=until_empty, beside=beside)
         finally:

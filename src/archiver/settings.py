@@ -129,6 +129,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             description="Where workers share a PostgreSQL database: one that is not heard of for so long is taken for dead, in seconds.",
         ),
     ] = 15.0
+    notify_webhook: Annotated[
+        Secret, _field("The web address that is told of connections which need somebody; https, or this machine. Empty for none.")
+    ] = Secret("")
+    notify_webhook_secret: Annotated[Secret, _field("What signs the calls of that address: a long random text, known to both.")] = Secret(
+        ""
+    )
+    notify_smtp: Annotated[
+        Secret, _field("The mail server that tells people: smtps://user:password@host, or smtp:// with STARTTLS. Empty for none.")
+    ] = Secret("")
+    notify_mail_from: Annotated[str, _field("The sender of such mail.")] = ""
+    notify_mail_to: Annotated[str, _field("Who gets such mail; several with commas between.")] = ""
     debug: Annotated[bool, _field("Show tracebacks of errors.")] = False
     origins: Mapping[str, Origin] = {}
 

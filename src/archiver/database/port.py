@@ -32,6 +32,7 @@ from archiver.database.records import (
     WorkerRow,
 )
 from archiver.database.survey import Survey, Totals
+from archiver.database.upkeep import Channel, Notice, UpkeepDatabase
 from archiver.lifecycle import DeliveryState
 from archiver.model import (
     Connection,
@@ -52,12 +53,14 @@ __all__ = [
     "POISON_DETAIL",
     "Birth",
     "Births",
+    "Channel",
     "Database",
     "DeliveryRow",
     "Invitation",
     "LaneCounters",
     "LaneRecord",
     "Membership",
+    "Notice",
     "Owner",
     "Place",
     "SealedRow",
@@ -73,7 +76,7 @@ __all__ = [
 ]
 
 
-class Database(AuditLog, People, ConnectingDatabase, CredentialsDatabase, Survey, Protocol):
+class Database(AuditLog, People, ConnectingDatabase, CredentialsDatabase, UpkeepDatabase, Survey, Protocol):
     """Everything that Archiver remembers. Methods may be called concurrently; each is one transaction.
 
     Raises:

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from archiver.database.audit import GENESIS
 from archiver.database.people import Rank
-from archiver.database.port import Step
+from archiver.database.port import Channel, Step
 from archiver.database.texts import Words
 from archiver.lifecycle import DeliveryState
 from archiver.model import ConnectionState, CustomerState, Kind, Role
@@ -35,6 +35,7 @@ __all__ = [
     "journal",
     "lane_counters",
     "metadata",
+    "notices",
     "receipts",
     "sessions",
     "user_invitations",
@@ -42,7 +43,7 @@ __all__ = [
     "workers",
 ]
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest revision of ``archiver.database.migrations``; kept here so that opening an up-to-date database need not load Alembic."""
 
 metadata = sa.MetaData(
@@ -119,9 +120,12 @@ connections = sa.Table(
     # Whom it belongs to, for people; and which kinds of items go there, with commas between, empty for all.
     sa.Column("account", Words, nullable=False, server_default=""),
     sa.Column("kinds", sa.Text, nullable=False, server_default=""),
+    # When the leave to use the account was renewed last, for those that end if nobody does.
+    sa.Column("renewed_at", _Time, nullable=False, server_default="0"),
     _one_of("role", Role),
     _one_of("state", ConnectionState),
 )
+sa.Index("connections_renewed", connections.c.adapter, connections.c.renewed_at, connections.c.id)
 # The few that need somebody, among a hundred thousand that do not.
 _PARKED = sa.text("state <> 'active'")
 sa.Index("connections_parked", connections.c.state, connections.c.id, sqlite_where=_PARKED, postgresql_where=_PARKED)
@@ -155,6 +159,20 @@ sa.Index("invitations_asked", invitations.c.state_hash, unique=True, sqlite_wher
 
 _NEEDY = sa.text("state <> 'active'")
 sa.Index("connections_needy", connections.c.state_since, connections.c.id, sqlite_where=_NEEDY, postgresql_where=_NEEDY)
+
+notices = sa.Table(
+    "notices",
+    metadata,
+    sa.Column("connection_id", _Id, sa.ForeignKey("connections.id"), primary_key=True, autoincrement=False),
+    sa.Column("channel", sa.Text, primary_key=True),
+    # Of what people were told last; nothing yet if the state is empty.
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("since", _Time, nullable=False),
+    sa.Column("told_at", _Time, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("again_at", _Time, nullable=False),
+    _one_of("channel", Channel),
+)
 
 cursors = sa.Table(
     "cursors",

@@ -20,6 +20,7 @@ from sqlalchemy.dialects import postgresql
 from archiver.database import migrations, schema
 from archiver.database.engine.migrating import migrate
 from archiver.database.people import Rank
+from archiver.database.port import Channel, Step
 from archiver.lifecycle import DeliveryState
 from archiver.model import ConnectionState, CustomerState, Kind, Role
 
@@ -80,6 +81,8 @@ def test_the_head_is_the_newest_migration() -> None:
         ("users", "rank", Rank),
         ("api_keys", "rank", Rank),
         ("user_invitations", "rank", Rank),
+        ("invitations", "step", Step),
+        ("notices", "channel", Channel),
     ],
 )
 def test_the_constraints_have_the_words_of_the_enums(migrated: sa.Connection, table: str, column: str, words: type[StrEnum]) -> None:
@@ -103,6 +106,7 @@ def test_postgresql_can_have_the_same_tables() -> None:
             "receipts",
             "lane_counters",
             "journal",
+            "notices",
             "workers",
             "sessions",
             "api_keys",

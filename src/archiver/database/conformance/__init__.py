@@ -29,6 +29,7 @@ from archiver.database.conformance.people import PeopleConformance
 from archiver.database.conformance.reading import ReadingConformance
 from archiver.database.conformance.settling import SettlingConformance
 from archiver.database.conformance.survey import SurveyConformance
+from archiver.database.conformance.upkeep import UpkeepConformance
 from archiver.database.port import Database
 
 __all__ = ["DatabaseConformance"]
@@ -44,6 +45,7 @@ class DatabaseConformance(
     SurveyConformance,
     PeopleConformance,
     AuditConformance,
+    UpkeepConformance,
 ):
     """The promises of `archiver.database.port.Database` which do not depend on the engine.
 

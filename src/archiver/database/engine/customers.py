@@ -19,6 +19,7 @@ __all__ = [
     "add_connection",
     "add_customer",
     "all_customers",
+    "connection_of",
     "connection_values",
     "cursor",
     "find_connections",
@@ -102,20 +103,20 @@ def find_connections(core: sa.Connection, customer_id: int | None, role: Role | 
         query = query.where(connections.c.customer_id == customer_id)
     if role is not None:
         query = query.where(connections.c.role == role.value)
-    return [_connection(row) for row in core.execute(query)]
+    return [connection_of(row) for row in core.execute(query)]
 
 
 def lane_records(core: sa.Connection, ids: Sequence[LaneId]) -> dict[LaneId, LaneRecord]:
     """Lanes with their customers and sources, in the order of their ids."""
     wanted = chosen(core, ids)
     lanes = sa.select(connections).where(connections.c.id.in_(wanted), connections.c.role == Role.DESTINATION.value)
-    destinations = [_connection(row) for row in core.execute(lanes.order_by(connections.c.id))]
+    destinations = [connection_of(row) for row in core.execute(lanes.order_by(connections.c.id))]
     owners = sa.select(connections.c.customer_id).where(connections.c.id.in_(wanted))
     found = {row.id: _customer(row) for row in core.execute(sa.select(customers).where(customers.c.id.in_(owners)))}
     sides = sa.select(connections).where(connections.c.customer_id.in_(owners), connections.c.role == Role.SOURCE.value)
     sources: dict[int, list[Connection]] = {customer: [] for customer in found}
     for row in core.execute(sides.order_by(connections.c.id)):
-        sources[row.customer_id].append(_connection(row))
+        sources[row.customer_id].append(connection_of(row))
     return {d.id: LaneRecord(customer=found[d.customer_id], destination=d, sources=tuple(sources[d.customer_id])) for d in destinations}
 
 
@@ -163,7 +164,8 @@ def _customer(row: sa.Row[Any]) -> Customer:
     )
 
 
-def _connection(row: sa.Row[Any]) -> Connection:
+def connection_of(row: sa.Row[Any]) -> Connection:
+    """A row as a connection."""
     return Connection(
         id=row.id,
         customer_id=row.customer_id,

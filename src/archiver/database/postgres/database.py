@@ -13,6 +13,7 @@ from archiver.database.engine.credentials import KeepsCredentials
 from archiver.database.engine.keeping_audit import KeepsAudit
 from archiver.database.engine.keeping_people import KeepsPeople
 from archiver.database.engine.surveying import Surveys
+from archiver.database.engine.upkeep import KeepsUp
 from archiver.database.port import (
     Birth,
     Births,
@@ -45,7 +46,7 @@ __all__ = ["PostgresDatabase"]
 _T = TypeVar("_T")
 
 
-class PostgresDatabase(KeepsAudit, KeepsPeople, Surveys, Connects, KeepsCredentials):
+class PostgresDatabase(KeepsAudit, KeepsPeople, Surveys, Connects, KeepsCredentials, KeepsUp):
     """Everything that Archiver remembers, on a PostgreSQL server, for any number of processes.
 
     See `archiver.database.port` for what each method promises. Four connections, a thread each: one writes, one has the hot reads, one is

@@ -14,6 +14,7 @@ from archiver.database.engine.keeping_audit import KeepsAudit
 from archiver.database.engine.keeping_people import KeepsPeople
 from archiver.database.engine.migrating import migrate
 from archiver.database.engine.surveying import Surveys
+from archiver.database.engine.upkeep import KeepsUp
 from archiver.database.port import Birth, Births, DeliveryRow, LaneCounters, LaneRecord, Owner, Settled, Start, Want, Worker
 from archiver.database.sqlite import opening, owning, settling
 from archiver.database.sqlite.births import BirthRows, add_births
@@ -29,7 +30,7 @@ from genstage.clock import Clock, SystemClock
 __all__ = ["SqliteDatabase"]
 
 
-class SqliteDatabase(KeepsAudit, KeepsPeople, Surveys, Connects, KeepsCredentials):
+class SqliteDatabase(KeepsAudit, KeepsPeople, Surveys, Connects, KeepsCredentials, KeepsUp):
     """Everything that Archiver remembers, in one file. See `archiver.database.port.Database` for what each method promises.
 
     Three connections, a thread each: what is written waits only for what is written, the hot reads for nobody, and a person who looks at
