@@ -44,8 +44,13 @@ def is_worth_another_try(error: BaseException) -> bool:
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether the connection is of no use any more."""
+    """Whether the connection is of no use any more.
+
+    A server that may only be read has perhaps become another's replica: at the same address another one may answer by now.
+    """
     original = _original(error)
+    if isinstance(original, psycopg.errors.ReadOnlySqlTransaction):
+        return True
     return isinstance(original, psycopg.InterfaceError | psycopg.OperationalError) and not is_worth_another_try(original)
 
 

@@ -14,6 +14,7 @@ from psycopg import sql
 from archiver.database.conformance.world import NOW, World, archived, due, numbers, world
 from archiver.database.port import Settled
 from archiver.database.postgres import PostgresDatabase, handle
+from archiver.database.postgres.handle import Raw
 from archiver.errors import ConfigError, DatabaseUnavailableError
 from support.faultproxy import FaultProxy, Toxic
 from support.postgres import OwnServer, Server, migrate
@@ -197,6 +198,19 @@ async def test_who_was_in_anothers_way_tries_again_by_itself(database: PostgresD
         await database.settle(batch[50:], klm.epochs)
     assert await database.settle(batch[50:], klm.epochs) == frozenset()
     assert await numbers(database, klm.lanes[0]) == {"waiting": 0, "archived": 100, "rejected": 0, "gone": 0}
+
+
+async def test_a_server_that_became_a_replica_is_left(database: PostgresDatabase) -> None:
+    """Whoever answers at the address by now may be written; the connection to the one that may only be read is given up."""
+    klm, batch = await begun(database, 10)
+
+    def demote(raw: Raw) -> None:
+        raw.execute("SET default_transaction_read_only = on")
+
+    await database._writer.run(demote)
+    with pytest.raises(DatabaseUnavailableError, match="may only be read"):
+        await database.settle(batch, klm.epochs)
+    assert await database.settle(batch, klm.epochs) == frozenset()
 
 
 async def test_a_bug_of_ours_stays_what_it_is(database: PostgresDatabase) -> None:
