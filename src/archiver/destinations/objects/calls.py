@@ -34,6 +34,7 @@ class Call(msgspec.Struct, kw_only=True):
         body: What is sent.
         kind: What the pacer takes it for.
         expected: Statuses that are no refusals.
+        codes: The store's words for statuses, where its own say too little.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Call(msgspec.Struct, kw_only=True):
     body: list[bytes] = []
     kind: CallKind = CallKind.TRANSFER
     expected: frozenset[int] = frozenset({200, 201, 202, 204})
+    codes: Mapping[int, str] = {}
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,7 +119,7 @@ class Calls:
 
     def _error_of(self, call: Call, answer: Answer, check: Callable[[Answer], str] | None) -> ArchiverError | None:
         if answer.status not in call.expected:
-            code = self._code_of(answer)
+            code = call.codes.get(answer.status) or self._code_of(answer)
         elif check is None or not (code := check(answer)):
             return None
         reply = Reply(call=call.name, status=answer.status, code=code, retry_after=answer.headers.get("retry-after", ""))
