@@ -21,11 +21,11 @@ from archiver.lifecycle import DeliveryState
 from archiver.model import Connection, ConnectionState, Customer, CustomerState, Millis, Role
 from archiver.naming import DEFAULT_TEMPLATE, check_template
 from archiver.observe.pulse import under_way
-from archiver.people import Door
 from archiver.pipeline.assembly import Assembly, Parts
 from archiver.pipeline.collector import Collector
 from archiver.pipeline.contents import Contents
 from archiver.pipeline.events import Listener, ignore_event
+from archiver.people import Door
 from archiver.pipeline.share import Budget
 from archiver.proof.auditing import Auditor, audited
 from archiver.rotation import KeyRing
@@ -39,18 +39,7 @@ from archiver.vault.kms import AwsKms
 from archiver.views import ConnectionSpec, CustomerAdded, CustomerView, Imported, LaneProgress, Progress
 from genstage.clock import Clock, SystemClock
 
-__all__ = [
-    "Archiver",
-    "ConnectionSpec",
-    "CustomerAdded",
-    "CustomerView",
-    "Imported",
-    "LaneProgress",
-    "Moment",
-    "Progress",
-    "Snapshot",
-    "Standing",
-]
+__all__ = ["Archiver", "ConnectionSpec", "CustomerAdded", "CustomerView", "Imported", "LaneProgress", "Moment", "Progress", "Snapshot", "Standing"]
 
 
 _LOOK_SECONDS = 10.0  # at a source that a customer is added with
@@ -115,11 +104,6 @@ class Archiver:
             finally:
                 await database.close()
 
-    @property
-    def settings(self) -> Settings:
-        """What it was opened with."""
-        return self._settings
-
     @staticmethod
     async def standing(settings: Settings) -> Standing:
         """How the database stands to this version of Archiver; nothing is opened or changed.
@@ -129,6 +113,11 @@ class Archiver:
             DatabaseUnavailableError: It cannot be reached or read now.
         """
         return await standing_of(settings)
+
+    @property
+    def settings(self) -> Settings:
+        """What it was opened with."""
+        return self._settings
 
     # -- running --------------------------------------------------------------------------------------------------------------------
 
@@ -328,6 +317,14 @@ class Archiver:
     async def status(self) -> Sequence[LaneCounters]:
         """Every lane's numbers."""
         return await self._database.counters()
+
+    async def parked_sources(self) -> Sequence[CustomerView]:
+        """Customers of whom a source waits for a person; each with these sources alone."""
+        views = [
+            (view.customer, [c for c in view.connections if c.role is Role.SOURCE and c.state is not ConnectionState.ACTIVE])
+            for view in await self.customers()
+        ]
+        return [CustomerView(customer=customer, connections=parked) for customer, parked in views if parked]
 
     async def workers(self) -> Sequence[WorkerRow]:
         """Who serves a database that many may serve; of any other nobody is known here."""

@@ -100,9 +100,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     console: Annotated[
         str, _field("Where the console is served, such as 127.0.0.1:8470; empty for nowhere. Elsewhere than on loopback it needs TLS.")
     ] = ""
-    console_url: Annotated[
-        str, _field("The console's address as people use it, such as https://archive.example.com, if it is another.")
-    ] = ""
+    console_url: Annotated[str, _field("The console's address as people use it, such as https://archive.example.com, if it is another.")] = ""
     console_certificate: Annotated[str, _field("The file with the console's TLS certificate.")] = ""
     console_private_key: Annotated[str, _field("The file with the certificate's private key.")] = ""
     console_proxies: Annotated[

@@ -20,6 +20,7 @@ from archiver.failpoints import POINTS
 from archiver.sandbox.limits import Limits
 from archiver.sandbox.remote import SandboxProcess
 from support.kills import Forge, KillWorld
+from support.soaking import SOAK_SECONDS, Hourglass
 
 CUSTOMERS = 20
 HITS = 24
@@ -60,7 +61,7 @@ async def kill_starts(world: KillWorld, forge: Forge, point: str, times: int) ->
     again = await world.run(forge)
     assert again.code == 0, f"the run after it ended with {again.code}: {again.log}"
     await world.check()
-    assert world.repeated == [0]
+    assert not any(world.repeated)
 
 
 async def kill_through(world: KillWorld, point: str, hits: range, forges: asyncio.Queue[Forge]) -> None:
@@ -113,6 +114,31 @@ async def test_rows_01_to_07_killed_at_any_hit_of_any_failpoint_nothing_is_lost_
     print(f"{kills} kills in {time.monotonic() - began:.0f} s")  # noqa: T201  as above
     assert all(world.kills for world in worlds.values()), "a point was never hit"
     assert kills >= LEAST_KILLS or "KILLS" in os.environ
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(SOAK_SECONDS + 300)
+async def test_any_hit_of_any_failpoint_as_often_as_there_is_time_for(
+    tmp_path: Path, sandbox: SandboxProcess, forges: asyncio.Queue[Forge]
+) -> None:
+    """As above, at hits up to the two hundredth, drawn anew each time."""
+    moments = random.Random()
+    hourglass = Hourglass()
+    worlds = {point: KillWorld(tmp_path / point, point.lower(), sandbox) for point in POINTS_BY_NUMBER}
+
+    async def kill_on(world: KillWorld, point: str) -> None:
+        while hourglass.runs:
+            hit = 1 if point in ONCE else int(200 ** moments.random())
+            await kill_through(world, point, range(hit, hit + 1), forges)
+
+    for world in worlds.values():
+        await world.add_customers(CUSTOMERS)
+    async with asyncio.TaskGroup() as group:
+        for point, world in worlds.items():
+            group.create_task(kill_on(world, point))
+    kills = sum(world.kills for world in worlds.values())
+    print(f"{kills} kills in {SOAK_SECONDS:.0f} s")  # noqa: T201  for who looks
+    assert all(world.kills for world in worlds.values()), "a point was never hit"
 
 
 @pytest.fixture

@@ -59,9 +59,8 @@ async def infirmary(path: Path, server: OwnServer, sandbox: SandboxProcess, ill:
         proxies = [await stack.enter_async_context(FaultProxy(f"127.0.0.1:{server.port}", seed=seed)) for seed in range(ill)]
         await stack.enter_async_context(siege)
         for seat, proxy in enumerate(proxies):
-            await siege.seat(seat, ARCHIVER_DATABASE=server.address_by_port("archiver", proxy.port))
-        await siege.seat(ill)
-        await siege.until_shared()
+            siege.links[seat] = server.address_by_port("archiver", proxy.port)
+        await siege.fill()
         yield siege, proxies
         await siege.until_archived()
         assert all(worker.returncode is None for worker in siege.workers), "a worker ended"

@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
@@ -59,12 +59,14 @@ class Siege(Crew):
 
     Attributes:
         seats: As above.
+        links: By seat, the address of the database as whoever sits there has it; that of the crew if it is not named here.
         deaths: All of them.
     """
 
     def __init__(self, machine: Machine, server: Server, address: str, sandbox: SandboxProcess, *, name: str, seats: int) -> None:
         super().__init__(machine, server, address, sandbox, name=name)
         machine.environment |= {"ARCHIVER_TESTING": "1", "ARCHIVER_UPLOADS_IN_FLIGHT": str(IN_FLIGHT)}
+        self.links: dict[int, str] = {}
         self.deaths: list[Death] = []
         self.seats = seats
         self._forges = [Forge() for _ in range(seats)]
@@ -85,13 +87,15 @@ class Siege(Crew):
                 os.kill(worker.pid, signal.SIGKILL)
         await self._stack.aclose()
 
-    async def seat(self, seat: int, orders: str = "", **environment: str) -> Hand:
+    async def seat(self, seat: int, orders: str = "") -> Hand:
         """Starts a worker in a seat, in which none runs; ``orders`` are failpoints. It begins with whatever it is given."""
-        armed = {"ARCHIVER_FAILPOINTS": orders} if orders else {}
+        environment = self.machine.environment | {"ARCHIVER_DATABASE": self.links.get(seat, self.address)}
+        if orders:
+            environment["ARCHIVER_FAILPOINTS"] = orders
         async with self._seating:
             number = len(self.workers)
             self._log(number).touch()  # it may be killed before it can say anything
-            worker = await self._forges[seat].start(["run"], self.machine.environment | armed | environment, self._log(number))
+            worker = await self._forges[seat].start(["run"], environment, self._log(number))
             self.workers.append(worker)
             self._seated[seat] = number
         return worker
@@ -104,15 +108,16 @@ class Siege(Crew):
 
     # -- killing --------------------------------------------------------------------------------------------------------------------
 
-    async def kill_at(self, seat: int, points: Sequence[str]) -> None:
+    def seated(self, seat: int) -> Hand:
+        """Who sits there."""
+        return self.workers[self._seated[seat]]
+
+    async def kill_at(self, seat: int, points: Iterable[str]) -> None:
         """One after the other of this seat dies at the failpoints of these; each comes when the death before it is forgotten.
 
         At the end one sits there who lives.
         """
-        worker = self.workers[self._seated[seat]]
-        os.kill(worker.pid, signal.SIGKILL)
-        await worker.wait()
-        self.deaths.append(Death("", obeyed=True))
+        await self._kill([seat])
         for point in points:
             await self.until_calm()
             worker = await self.seat(seat, f"{point}=kill")
@@ -135,15 +140,19 @@ class Siege(Crew):
         while killed < times:
             await self.until_calm()
             await asyncio.sleep(moments.uniform(0.0, longest))
-            seats = moments.sample(sorted(self._seated), moments.choice((1, 1, 2)) if len(self._seated) > 2 else 1)
-            workers = [self.workers[self._seated[seat]] for seat in seats]
-            for worker in workers:
-                os.kill(worker.pid, signal.SIGKILL)
-            for seat, worker in zip(seats, workers, strict=True):
-                assert await worker.wait() == -signal.SIGKILL
-                self.deaths.append(Death("", obeyed=True))
+            seats = moments.sample(range(self.seats), moments.choice((1, 1, 2)) if self.seats > 2 else 1)
+            await self._kill(seats)
+            for seat in seats:
                 await self.seat(seat)
             killed += len(seats)
+
+    async def _kill(self, seats: Sequence[int]) -> None:
+        """All at once, wherever they are."""
+        for seat in seats:
+            os.kill(self.seated(seat).pid, signal.SIGKILL)
+        for seat in seats:
+            assert await self.seated(seat).wait() == -signal.SIGKILL
+            self.deaths.append(Death("", obeyed=True))
 
     async def until_calm(self, seconds: float = 40.0) -> None:
         """Returns when every customer has a living owner, and nothing is suspect any more."""

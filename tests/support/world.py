@@ -172,11 +172,12 @@ class World:
         await LocalFleet(self.clock).run(assembly, asyncio.Event(), drain_seconds=5.0, until_empty=True)
 
 
-def in_virtual_time(test: Callable[[World], Coroutine[Any, Any, None]]) -> Callable[[Path], None]:
-    """Makes a test of a coroutine function that takes a `World`: an open database which this process serves."""
+def in_virtual_time(test: Callable[[World], Coroutine[Any, Any, None]], *, world: type[World] = World) -> Callable[[Path], None]:
+    """Makes a test of a coroutine function that takes a `World`, or one of another sort: an open database which this process serves."""
+    make = world
 
     async def scenario(path: Path) -> None:
-        world = World(path)
+        world = make(path)
         await world.database.serve()
         await world.database.open()
         try:

@@ -29,6 +29,7 @@ async def status(*, options: Options | None = None) -> None:
     async with Archiver.open(settings_of(options)) as archiver:
         lanes = await archiver.status()
         workers = await archiver.workers()
+        sources = await archiver.parked_sources()
     if not lanes:
         out.say("There is nothing to show yet. Add a customer: archiver customers add NAME --from folder:PATH --to folder:PATH")
     else:
@@ -38,11 +39,20 @@ async def status(*, options: Options | None = None) -> None:
         if rejected:
             out.say(f"{rejected:,} need a person. Why: archiver deliveries --state rejected. Try them again: archiver retry --all")
         tell_parked(out, lanes)
+    for view in sources:
+        for source in view.connections:
+            name = view.customer.name
+            out.say(f"{name}'s source {source.adapter} needs a person: {source.reason}. Then: archiver customers resume {name}")
     if workers:
         out.table(
             ["worker", "on", "process", "since", "alive", "customers"], [_worker(row) for row in workers], right=frozenset({"customers"})
         )
-    out.result({"lanes": lanes, "workers": workers})
+    parked = [
+        {"customer": view.customer.name, "source": c.id, "adapter": c.adapter, "state": c.state, "reason": c.reason, "since": c.state_since}
+        for view in sources
+        for c in view.connections
+    ]
+    out.result({"lanes": lanes, "workers": workers, "sources": parked})
 
 
 def tell_parked(out: Output, lanes: Sequence[LaneCounters | LaneProgress]) -> None:

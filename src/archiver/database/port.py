@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from archiver.database.audit import AuditLog
+from archiver.database.browsing import Browsing
 from archiver.database.connecting import ConnectingDatabase, Invitation, Step
 from archiver.database.credentials import CredentialsDatabase, SealedRow
 from archiver.database.people import People
@@ -76,7 +77,7 @@ __all__ = [
 ]
 
 
-class Database(AuditLog, People, ConnectingDatabase, CredentialsDatabase, UpkeepDatabase, Survey, Protocol):
+class Database(AuditLog, ConnectingDatabase, CredentialsDatabase, UpkeepDatabase, Browsing, People, Survey, Protocol):
     """Everything that Archiver remembers. Methods may be called concurrently; each is one transaction.
 
     Raises:

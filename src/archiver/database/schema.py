@@ -236,8 +236,20 @@ _waiting_order = (deliveries.c.lane, deliveries.c.priority, deliveries.c.ready_a
 sa.Index("deliveries_waiting", *_waiting_order, sqlite_where=_WAITING).ddl_if(dialect="sqlite")
 sa.Index("deliveries_queue", *_waiting_order, deliveries.c.id, postgresql_where=_WAITING).ddl_if(dialect="postgresql")
 sa.Index("deliveries_deferred", deliveries.c.lane, deliveries.c.item_id, sqlite_where=_DEFERRED, postgresql_where=_DEFERRED)
+sa.Index("deliveries_causes", deliveries.c.state, deliveries.c.reason, sqlite_where=_FAILED, postgresql_where=_FAILED)
 sa.Index("deliveries_failed", deliveries.c.state, sqlite_where=_FAILED, postgresql_where=_FAILED)
 sa.Index("deliveries_customer", deliveries.c.customer_id, deliveries.c.id)
+
+# The words by which items are found. On SQLite a full-text table, with what takes out of it what is taken out of the items; PostgreSQL's is
+# a table with another type of column, which only the migrations know.
+_FORGET = "BEGIN DELETE FROM items_words WHERE rowid = OLD.id; END"
+for _statement in (
+    "CREATE VIRTUAL TABLE items_words USING fts5(words, detail = 'none', tokenize = 'unicode61 remove_diacritics 2')",
+    f"CREATE TRIGGER items_words_lost AFTER DELETE ON items {_FORGET}",
+    f"CREATE TRIGGER items_words_erased AFTER UPDATE OF sender, recipient, owner ON items {_FORGET}",
+):
+    _ddl = sa.DDL(_statement)  # type: ignore[no-untyped-call]  # SQLAlchemy's omission
+    sa.event.listen(items, "after_create", _ddl.execute_if(dialect="sqlite"))
 
 receipts = sa.Table(
     "receipts",

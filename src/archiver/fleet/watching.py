@@ -6,13 +6,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 
-from archiver.model import Connection, Customer
+from archiver.model import Connection, Customer, Millis
 from archiver.pipeline.assembly import Assembly
 
 __all__ = ["Watching"]
 
-_Key = tuple[int, int]
-"""A source, and the epoch under which its customer is held."""
+_Key = tuple[int, int, Millis]
+"""A source, the epoch under which its customer is held, and since when the source is in its state."""
 
 
 class Watching:
@@ -42,7 +42,10 @@ class Watching:
         async with asyncio.TaskGroup() as collectors:
             while True:
                 self._changed.clear()
-                wanted = {(source.id, customer.epoch): (customer, source) for customer, source in await self._assembly.sources()}
+                wanted = {
+                    (source.id, customer.epoch, source.state_since): (customer, source)
+                    for customer, source in await self._assembly.sources()
+                }
                 for key in self._watched.keys() - wanted.keys():
                     self._end(key)
                 for key in wanted.keys() - self._watched.keys():

@@ -5,6 +5,7 @@
 | `body` | bytes on their way, without a copy |
 | `window` | a stream cut into chunks |
 | `progress` | how long a call may take: as long as bytes move |
+| `repeats` | requests that aiohttp must not repeat by itself |
 | `replies` | the beginning of an error's body, Retry-After, the lack of an answer |
 | `addresses` | addresses and words that come from options |
 

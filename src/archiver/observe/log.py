@@ -29,6 +29,7 @@ from archiver.pipeline.events import (
     LaneWoke,
     ProviderUnavailable,
     SourceFailed,
+    SourceParked,
     WorkerEntered,
 )
 from genstage.clock import Clock, SystemClock
@@ -46,6 +47,7 @@ _LEVELS = {
     LaneParked: logging.WARNING,
     ProviderUnavailable: logging.WARNING,
     SourceFailed: logging.WARNING,
+    SourceParked: logging.WARNING,
     DatabaseAway: logging.ERROR,
 }
 _THROTTLE_SECONDS = 60.0

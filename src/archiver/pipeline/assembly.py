@@ -14,9 +14,9 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from archiver.database.port import Database, Taken, Worker
+from archiver.database.port import Database, LaneRecord, Taken, Worker
 from archiver.destinations.port import Destination, Pace
-from archiver.model import Connection, Customer, CustomerState, Role
+from archiver.model import Connection, ConnectionState, Customer, CustomerState, Role
 from archiver.pipeline.careful import Careful
 from archiver.pipeline.collector import Collector
 from archiver.pipeline.contents import Contents
@@ -111,6 +111,8 @@ class Assembly:
             jitter=jitter,
             patience=self._patience,
         )
+        self.collector.on_parked = self.lanes.look_again
+        self.contents.on_locked_out = lambda source, error: self.lanes.do(lambda: self.collector.park(source, error.message))
 
     def services(self) -> list[Coroutine[None, None, None]]:
         """What must run beside the stages, until cancelled."""
@@ -211,9 +213,9 @@ class Assembly:
         return [(customers[c.customer_id], c) for c in connections if c.customer_id in customers]
 
     async def is_empty(self) -> bool:
-        """Whether every source was passed over completely and nothing is left that could be uploaded now.
+        """Whether every source was passed over completely and nothing is left that could be uploaded now, or when a source has room.
 
-        What is deferred to later, or belongs to a parked lane, does not count.
+        What is deferred to later, or belongs to a parked lane or source, does not count.
         """
         if self.settlement.waiting or any(not lane.idle for lane in self.lanes.awake.values() if lane.parked is None):
             return False
@@ -222,4 +224,13 @@ class Assembly:
         now = int(self._parts.clock.wall() * 1000)
         due = [lane for lane, ready_at in (await self._patience(self._parts.database.ready_lanes, now)).items() if ready_at <= now]
         records = await self._patience(self._parts.database.lanes, due)
-        return not any(record.destination.state == "active" for record in records.values())
+        return not any(self._goes_on(record) for record in records.values())
+
+    def _goes_on(self, record: LaneRecord) -> bool:
+        """Whether a lane with due work is not parked, and does not wait for parked sources alone."""
+        if record.destination.state is not ConnectionState.ACTIVE:
+            return False
+        if all(source.state is ConnectionState.ACTIVE for source in record.sources):
+            return True
+        lane = self.lanes.awake.get(record.destination.id)
+        return lane is not None and not lane.shut

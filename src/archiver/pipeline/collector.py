@@ -14,11 +14,11 @@ from contextlib import aclosing
 import msgspec
 
 from archiver.database.port import Birth, Births, Database
-from archiver.errors import ArchiverError
-from archiver.model import Connection, Customer, Discovery, LaneId, Millis, Role
+from archiver.errors import ArchiverError, ReconnectNeededError
+from archiver.model import Connection, ConnectionState, Customer, Discovery, LaneId, Millis, Role
 from archiver.naming import item_path
 from archiver.pipeline.contents import Contents
-from archiver.pipeline.events import Born, Listener, SourceFailed
+from archiver.pipeline.events import Born, Listener, SourceFailed, SourceParked, SourceResumed
 from archiver.pipeline.patience import Patience
 from archiver.pipeline.reading import level_of
 from archiver.sources.port import Page
@@ -61,6 +61,7 @@ class Collector:
     Attributes:
         passed: Sources that were passed over completely, or tried several times in vain.
         failing: Sources that cannot be read now, each with what it says.
+        on_parked: Told that a source was parked.
     """
 
     def __init__(  # noqa: PLR0913  its five neighbours and the time
@@ -86,12 +87,20 @@ class Collector:
         self._customers: dict[int, int] = {}  # of the sources that fail
         self.passed: set[int] = set()
         self.failing: dict[int, SourceFailed] = {}
+        self._watched: dict[int, tuple[Customer, Connection]] = {}
+        self._parked: set[int] = set()
+        self.on_parked: Callable[[], None] = lambda: None
 
     async def watch(self, customer: Customer, source: Connection) -> None:
-        """Collects from one source without end; returns only if the source is finite. A source that fails is tried again.
+        """Collects from one source without end; returns if the source is finite, or parked. A source that fails is tried again.
 
         That the database is away is no failure of the source: it waits, and the page with it.
         """
+        self._watched[source.id] = customer, source
+        if source.state is not ConnectionState.ACTIVE:
+            self._waits(customer, source, source.reason)
+            return
+        self._goes_on(customer, source)
         patience = self._patience
         assert patience is not None, "who watches needs patience"  # noqa: S101  a wiring mistake, not a condition of the world
         failures = 0
@@ -104,6 +113,9 @@ class Collector:
                         failures = 0
                         self.failing.pop(source.id, None)
                 finished = True
+            except ReconnectNeededError as error:
+                await self.park(source.id, error.message)
+                return
             except ArchiverError as error:  # also a table that lost a column: nobody else's trouble
                 failures += 1
                 await self._rest(customer, source, error.message, failures)
@@ -123,10 +135,41 @@ class Collector:
             self.passed.add(source.id)
         await self._clock.sleep(retry_in)
 
+    async def park(self, source_id: int, reason: str) -> None:
+        """A watched source lets nobody in any more: it waits for a person. Nothing of it is lost, and no item is charged."""
+        if source_id not in self._watched:
+            return  # its customer went meanwhile
+        customer, source = self._watched[source_id]
+        assert self._patience is not None, "who watches needs patience"  # noqa: S101  a wiring mistake
+        state = ConnectionState.RECONNECT_NEEDED
+        self._waits(customer, source, reason)
+        if await self._patience(self._database.set_connection_state, source_id, state, reason):
+            name, adapter = customer.name, source.adapter
+            self._listener(SourceParked(source=source_id, customer=name, provider=adapter, state=state, reason=reason))
+        self.on_parked()
+
+    def _waits(self, customer: Customer, source: Connection, reason: str) -> None:
+        self._contents.rooms.shut(source.id)
+        self._parked.add(source.id)
+        self.failing[source.id] = SourceFailed(source=source.id, customer=customer.name, reason=reason, retry_in=0.0)
+        self._customers[source.id] = customer.id
+        self.passed.add(source.id)
+
+    def _goes_on(self, customer: Customer, source: Connection) -> None:
+        """If it was parked, somebody has connected it again: it is opened anew, with what it was connected with."""
+        if source.id in self._parked:
+            self._parked.discard(source.id)
+            self.failing.pop(source.id, None)
+            self.passed.discard(source.id)
+            self._listener(SourceResumed(source=source.id, customer=customer.name))
+
     def forget(self, customer_ids: Collection[int]) -> None:
         """These customers are served elsewhere, where it is told how their sources are."""
         for source_id in [source_id for source_id in self.failing if self._customers[source_id] in customer_ids]:
             del self.failing[source_id]
+            self._parked.discard(source_id)
+        for source_id in [source_id for source_id, (customer, _) in self._watched.items() if customer.id in customer_ids]:
+            del self._watched[source_id]
 
     async def collect(self, customer: Customer, source: Connection) -> Collected:
         """One complete pass over what a source has now.

@@ -18,7 +18,7 @@ from archiver.errors import (
     TransientError,
 )
 from archiver.failpoints import failpoint
-from archiver.model import Connection, Delivery, Item, Session
+from archiver.model import Connection, ConnectionState, Delivery, Item, Millis, Session
 from archiver.pipeline.rooms import Rooms
 from archiver.sources.port import Source
 from genstage.clock import Clock, SystemClock
@@ -43,15 +43,25 @@ class Contents:
         self._open = open_source
         self._sources: dict[int, Source] = {}
         self._of: dict[int, list[int]] = {}
+        self._since: dict[int, Millis] = {}  # the state under which each was opened
+        self._replaced: list[Source] = []
         self.on_locked_out: Callable[[int, ReconnectNeededError], None] = lambda _source_id, _error: None
 
     def source(self, connection: Connection) -> Source:
-        """The source of a connection, opened at the first time."""
+        """The source of a connection, opened at the first time, and anew when it goes on after it was parked."""
+        active = connection.state is ConnectionState.ACTIVE
         source = self._sources.get(connection.id)
+        if source is not None and active and connection.state_since > self._since[connection.id]:
+            self._replaced.append(source)  # what it is giving just now may end
+            source = None
         if source is None:
-            source = self._sources[connection.id] = self._open(connection)
-            self._of.setdefault(connection.customer_id, []).append(connection.id)
+            source = self._open(connection)
+            if connection.id not in self._sources:
+                self._of.setdefault(connection.customer_id, []).append(connection.id)
+            self._sources[connection.id], self._since[connection.id] = source, connection.state_since
             self.rooms.open(connection.id, source)
+        if not active:
+            self.rooms.shut(connection.id)
         return source
 
     async def close(self) -> None:
@@ -59,6 +69,8 @@ class Contents:
         self._of.clear()
         while self._sources:
             await self._close(next(iter(self._sources)))
+        while self._replaced:
+            await self._replaced.pop().close()
 
     async def forget(self, customer_ids: Collection[int]) -> None:
         """Closes the sources of these customers; nobody reads them now."""

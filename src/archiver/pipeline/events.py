@@ -10,6 +10,8 @@
 | `ProviderUnavailable` | a provider's circuit opened, or stayed open after a probe |
 | `Born` | the collector wrote new items |
 | `SourceFailed` | a source could not be read; it is tried again |
+| `SourceParked` | a source lets nobody in any more; it waits for a person |
+| `SourceResumed` | a parked source goes on |
 | `CallEnded` | a call of a destination ended |
 | `BatchSettled` | a batch of outcomes was committed |
 | `DeliveryArchived` | an archived delivery was committed |
@@ -57,6 +59,8 @@ __all__ = [
     "Listener",
     "ProviderUnavailable",
     "SourceFailed",
+    "SourceParked",
+    "SourceResumed",
     "WorkerEntered",
     "ignore_event",
 ]
@@ -126,6 +130,23 @@ class SourceFailed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     customer: str
     reason: str
     retry_in: float
+
+
+class SourceParked(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A source's link no longer works, and a person must connect it again; told once. Its items wait, and no try is charged."""
+
+    source: int
+    customer: str
+    provider: str
+    state: ConnectionState
+    reason: str
+
+
+class SourceResumed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A parked source goes on."""
+
+    source: int
+    customer: str
 
 
 class CallResult(StrEnum):
@@ -247,6 +268,8 @@ Event = (
     | ProviderUnavailable
     | Born
     | SourceFailed
+    | SourceParked
+    | SourceResumed
     | CallEnded
     | BatchSettled
     | DeliveryArchived

@@ -163,6 +163,11 @@ class Lane:
         """
         return not self._reading.free and not any(self._rooms.of(key).items for key in self._reading.paid)
 
+    @property
+    def shut(self) -> bool:
+        """It is dry, and what is left of it no source gives before a person has seen to that source."""
+        return self.dry and all(self._rooms.of(key).again_in == math.inf for key in self._reading.paid)
+
     def knock(self) -> float | None:
         """Asks its sources for what is left to read; the moment at which one may give some, unless it is known already."""
         now = self._clock.time()

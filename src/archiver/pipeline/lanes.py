@@ -55,9 +55,8 @@ class Lanes:
         self._parking: set[LaneId] = set()  # parked, and the database does not know it yet
         self._chores: list[Callable[[], Awaitable[None]]] = []
         self._wake = asyncio.Event()
-        self._stopping = False
+        self._stopping, self._changes = False, -1
         self._next_sweep = self._next_look = 0.0
-        self._changes = -1
         self.awake: dict[LaneId, Lane] = {}
         self._sharing = Sharing(FairShare(parts.budget), self.awake, parts.settlement, parts.clock, self._wake.set)
         self._waking = Waking(parts, self._throttled, self.schedule)
@@ -121,7 +120,7 @@ class Lanes:
             lane.circuit.worked()
             _retract(lane)
             self._parking.add(lane.id)
-            self._do(lambda: self._parked(lane.connection, lane.customer.name, state, reason))
+            self.do(lambda: self._parked(lane.connection, lane.customer.name, state, reason))
 
     def refused(self, lane: Lane) -> None:
         """Something of the lane was not written. In a fleet that means: another worker owns its customer."""
@@ -174,7 +173,7 @@ class Lanes:
         if lane.gate.throttled_until() > self._clock.time():
             _retract(lane)
         self._at(until, lane_id)
-        self._do(lambda: self._parting.save_pace(lane))
+        self.do(lambda: self._parting.save_pace(lane))
 
     # -- waking and putting away ----------------------------------------------------------------------------------------------------
 
@@ -352,7 +351,7 @@ class Lanes:
         self._holding.forget([customer_id])
         self._parts.listener(CustomerLost(customer_id=customer_id, epoch=epoch))
         self.held_anew()
-        self._do(self.dropped)
+        self.do(self.dropped)
         self.on_lost(customer_id)
 
     def _awake_before(self, lane: Lane, record: LaneRecord) -> bool:
@@ -390,7 +389,8 @@ class Lanes:
         if self._timers.next == when:
             self._wake.set()
 
-    def _do(self, chore: Callable[[], Awaitable[None]]) -> None:
+    def do(self, chore: Callable[[], Awaitable[None]]) -> None:
+        """Awaits something between its own work, soon."""
         self._chores.append(chore)
         self._wake.set()
 

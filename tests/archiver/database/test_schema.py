@@ -38,7 +38,7 @@ def migrated() -> Iterator[sa.Connection]:
 def is_of_sqlite(thing: object, name: str | None, *_: object) -> bool:
     """Alembic compares what only another engine has, too."""
     del thing
-    return name not in {"deliveries_queue", "customers_wanted"}
+    return name not in {"deliveries_queue", "customers_wanted"} and not (name or "").startswith("items_words")
 
 
 def test_the_migrations_build_the_schema(migrated: sa.Connection) -> None:

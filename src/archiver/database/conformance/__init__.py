@@ -22,6 +22,7 @@ import pytest
 
 from archiver.database.conformance.audit import AuditConformance
 from archiver.database.conformance.births import BirthConformance
+from archiver.database.conformance.browsing import BrowsingConformance
 from archiver.database.conformance.connecting import ConnectingConformance
 from archiver.database.conformance.customers import CustomersConformance
 from archiver.database.conformance.looking import LookingConformance
@@ -44,6 +45,7 @@ class DatabaseConformance(
     LookingConformance,
     SurveyConformance,
     PeopleConformance,
+    BrowsingConformance,
     AuditConformance,
     UpkeepConformance,
 ):

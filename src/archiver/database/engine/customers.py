@@ -22,6 +22,7 @@ __all__ = [
     "connection_of",
     "connection_values",
     "cursor",
+    "customer_of",
     "find_connections",
     "lane_records",
     "replace_secret",
@@ -56,7 +57,7 @@ def add_customer(core: sa.Connection, customer: Customer) -> Customer:
 
 def all_customers(core: sa.Connection) -> list[Customer]:
     """All customers, by name."""
-    return [_customer(row) for row in core.execute(sa.select(customers).order_by(customers.c.name))]
+    return [customer_of(row) for row in core.execute(sa.select(customers).order_by(customers.c.name))]
 
 
 def set_customer_state(core: sa.Connection, name: str, state: CustomerState) -> Customer:
@@ -69,7 +70,7 @@ def set_customer_state(core: sa.Connection, name: str, state: CustomerState) -> 
     row = core.execute(sa.select(customers).where(customers.c.name == name)).first()
     if row is None:
         raise ConfigError(f"there is no customer {name}", hint="`archiver customers list` shows them.")
-    return _customer(row)
+    return customer_of(row)
 
 
 def add_connection(core: sa.Connection, connection: Connection) -> Connection:
@@ -112,7 +113,7 @@ def lane_records(core: sa.Connection, ids: Sequence[LaneId]) -> dict[LaneId, Lan
     lanes = sa.select(connections).where(connections.c.id.in_(wanted), connections.c.role == Role.DESTINATION.value)
     destinations = [connection_of(row) for row in core.execute(lanes.order_by(connections.c.id))]
     owners = sa.select(connections.c.customer_id).where(connections.c.id.in_(wanted))
-    found = {row.id: _customer(row) for row in core.execute(sa.select(customers).where(customers.c.id.in_(owners)))}
+    found = {row.id: customer_of(row) for row in core.execute(sa.select(customers).where(customers.c.id.in_(owners)))}
     sides = sa.select(connections).where(connections.c.customer_id.in_(owners), connections.c.role == Role.SOURCE.value)
     sources: dict[int, list[Connection]] = {customer: [] for customer in found}
     for row in core.execute(sides.order_by(connections.c.id)):
@@ -152,7 +153,8 @@ def cursor(core: sa.Connection, source_id: int) -> str:
     return core.execute(sa.select(cursors.c.value).where(cursors.c.source_id == source_id)).scalar_one_or_none() or ""
 
 
-def _customer(row: sa.Row[Any]) -> Customer:
+def customer_of(row: sa.Row[Any]) -> Customer:
+    """A customer of a row of the table."""
     return Customer(
         id=row.id,
         name=row.name,

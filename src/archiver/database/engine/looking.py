@@ -14,7 +14,7 @@ from archiver.database.schema import connections, customers, deliveries, items, 
 from archiver.lifecycle import DeliveryState
 from archiver.model import ConnectionState, CustomerState, Kind, LaneId, Millis, Receipt
 
-__all__ = ["page", "read_counters", "retry"]
+__all__ = ["delivery_row", "delivery_rows", "page", "read_counters", "retry"]
 
 _AT_ONCE = 10_000  # deliveries that are tried again, per statement
 
@@ -61,8 +61,23 @@ def read_counters(core: sa.Connection, oldest: Mapping[LaneId, Millis], *which: 
 
 def page(core: sa.Connection, customer: str | None, state: DeliveryState | None, after: int, limit: int) -> list[DeliveryRow]:
     """A page of deliveries by id."""
+    query = delivery_rows().where(deliveries.c.id > after).order_by(deliveries.c.id).limit(limit)
+    if state is not None:
+        query = query.where(deliveries.c.state == state.value)
+    if state in _FAILED:
+        query = query.where(_IS_FAILED)
+    if customer is not None:
+        owner = sa.select(customers.c.id).where(customers.c.name == customer).scalar_subquery()
+        # The sum hides the column from the planner: the few that failed are found by their own index, not among all of a customer's.
+        column = deliveries.c.customer_id + 0 if state in _FAILED else deliveries.c.customer_id
+        query = query.where(column == owner)
+    return [delivery_row(row) for row in core.execute(query)]
+
+
+def delivery_rows() -> sa.Select[Any]:
+    """Everything that `delivery_row` needs of each delivery."""
     proof = [column.label(f"receipt_{column.name}") for column in receipts.c]
-    query = (
+    return (
         sa.select(
             deliveries,
             customers.c.name,
@@ -76,20 +91,7 @@ def page(core: sa.Connection, customer: str | None, state: DeliveryState | None,
         .join(items, items.c.id == deliveries.c.item_id)
         .join(customers, customers.c.id == deliveries.c.customer_id)
         .outerjoin(receipts, receipts.c.delivery_id == deliveries.c.id)
-        .where(deliveries.c.id > after)
-        .order_by(deliveries.c.id)
-        .limit(limit)
     )
-    if state is not None:
-        query = query.where(deliveries.c.state == state.value)
-    if state in _FAILED:
-        query = query.where(_IS_FAILED)
-    if customer is not None:
-        owner = sa.select(customers.c.id).where(customers.c.name == customer).scalar_subquery()
-        # The sum hides the column from the planner: the few that failed are found by their own index, not among all of a customer's.
-        column = deliveries.c.customer_id + 0 if state in _FAILED else deliveries.c.customer_id
-        query = query.where(column == owner)
-    return [_row(row) for row in core.execute(query)]
 
 
 def retry(core: sa.Connection, customer: str | None, reason: str | None, ids: Sequence[int] | None, now: Millis) -> int:
@@ -121,7 +123,8 @@ def retry(core: sa.Connection, customer: str | None, reason: str | None, ids: Se
     return moved.total()
 
 
-def _row(row: sa.Row[Any]) -> DeliveryRow:
+def delivery_row(row: sa.Row[Any]) -> DeliveryRow:
+    """A delivery as a person sees it."""
     return DeliveryRow(
         id=row.id,
         customer=row.name,

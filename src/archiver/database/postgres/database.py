@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from archiver.database.engine import customers, looking
+from archiver.database.engine.browses import Browses
 from archiver.database.engine.connecting import Connects
 from archiver.database.engine.credentials import KeepsCredentials
 from archiver.database.engine.keeping_audit import KeepsAudit
@@ -32,6 +33,7 @@ from archiver.database.port import (
 from archiver.database.postgres import journal, owning, settling
 from archiver.database.postgres.address import Address
 from archiver.database.postgres.births import BirthRows, add_births
+from archiver.database.postgres.finding import VectorFinder
 from archiver.database.postgres.handle import HANG_SECONDS, Handle
 from archiver.database.postgres.hints import Listener
 from archiver.database.postgres.looking import oldest_waiting, read_counters
@@ -46,7 +48,7 @@ __all__ = ["PostgresDatabase"]
 _T = TypeVar("_T")
 
 
-class PostgresDatabase(KeepsAudit, KeepsPeople, Surveys, Connects, KeepsCredentials, KeepsUp):
+class PostgresDatabase(Browses, KeepsAudit, KeepsPeople, Surveys, Connects, KeepsCredentials, KeepsUp):
     """Everything that Archiver remembers, on a PostgreSQL server, for any number of processes.
 
     See `archiver.database.port` for what each method promises. Four connections, a thread each: one writes, one has the hot reads, one is
@@ -63,6 +65,7 @@ class PostgresDatabase(KeepsAudit, KeepsPeople, Surveys, Connects, KeepsCredenti
     def __init__(self, address: str, clock: Clock | None = None) -> None:
         self._address = Address(address)
         self._clock = clock or SystemClock()
+        self._finder = VectorFinder()
         self._writer = Handle(self._address, "writer", hot=True)
         self._reader = Handle(self._address, "reader", hot=True)
         self._looker = Handle(self._address, "looker", hot=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from archiver.database.engine import customers, looking
+from archiver.database.engine.browses import Browses
 from archiver.database.engine.connecting import Connects
 from archiver.database.engine.credentials import KeepsCredentials
 from archiver.database.engine.keeping_audit import KeepsAudit
@@ -18,6 +19,7 @@ from archiver.database.engine.upkeep import KeepsUp
 from archiver.database.port import Birth, Births, DeliveryRow, LaneCounters, LaneRecord, Owner, Settled, Start, Want, Worker
 from archiver.database.sqlite import opening, owning, settling
 from archiver.database.sqlite.births import BirthRows, add_births
+from archiver.database.sqlite.finding import FtsFinder
 from archiver.database.sqlite.handle import Handle
 from archiver.database.sqlite.lock import ServeLock
 from archiver.database.sqlite.looking import oldest_waiting, read_counters
@@ -30,7 +32,7 @@ from genstage.clock import Clock, SystemClock
 __all__ = ["SqliteDatabase"]
 
 
-class SqliteDatabase(KeepsAudit, KeepsPeople, Surveys, Connects, KeepsCredentials, KeepsUp):
+class SqliteDatabase(Browses, KeepsAudit, KeepsPeople, Surveys, Connects, KeepsCredentials, KeepsUp):
     """Everything that Archiver remembers, in one file. See `archiver.database.port.Database` for what each method promises.
 
     Three connections, a thread each: what is written waits only for what is written, the hot reads for nobody, and a person who looks at
@@ -45,6 +47,7 @@ class SqliteDatabase(KeepsAudit, KeepsPeople, Surveys, Connects, KeepsCredential
         self._path = Path(path)
         self._clock = clock or SystemClock()
         self._lock = ServeLock(self._path)
+        self._finder = FtsFinder()
         self._writer = Handle(self._path, "writer", writes=True, cache_kib=16_384)
         self._reader = Handle(self._path, "reader", writes=False, cache_kib=8_192)
         self._looker = Handle(self._path, "looker", writes=False, cache_kib=2_048)

@@ -15,6 +15,7 @@ from archiver.destinations.port import CallKind, Context
 from archiver.errors import ConfigError, ReconnectNeededError
 from archiver.http.body import Body
 from archiver.http.progress import Progress
+from archiver.http.repeats import never_repeated
 from archiver.http.replies import NETWORK_ERRORS, beginning, network_error
 from archiver.oauth import Answer, Credentials, Endpoint, KeptTokens, Provider, Tokens
 
@@ -119,7 +120,13 @@ class Api:
                 if data is not None:
                     data.progress = progress
                 async with self._http.request(
-                    request.method, url, data=data, headers=headers, timeout=_LIMITS, allow_redirects=False
+                    request.method,
+                    url,
+                    data=data,
+                    headers=headers,
+                    timeout=_LIMITS,
+                    allow_redirects=False,
+                    middlewares=(never_repeated(),) if request.method == "PUT" else None,  # a chunk: how far it came is asked first
                 ) as response:
                     progress.receives(response.content)
                     return Reply(

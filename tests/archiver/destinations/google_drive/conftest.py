@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -69,6 +70,11 @@ class Box:
         """The next call of a route is answered with an error as Google writes it."""
         body = f'{{"error":{{"code":{status},"message":"{message}","errors":[{{"reason":"{reason}","message":"{message}"}}]}}}}'
         self.fault("reply", route, status=status, body=body, content_type="application/json; charset=UTF-8", **how)
+
+    async def until(self, happened: Callable[[], bool]) -> None:
+        """Gives the loop turns until the sandbox, which runs in it, has come so far."""
+        while not happened():
+            await asyncio.sleep(0)
 
     @property
     def record(self) -> AccountRecord:
