@@ -23,14 +23,17 @@ ROOT = "/Archive"
 
 
 class RecordedPace(Unpaced):
-    """Lets every call through, and remembers how each ended."""
+    """Lets every call through, and remembers how each ended; ``began`` is released for each that carries an item."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[CallKind, int, ArchiverError | None]] = []
+        self.began = asyncio.Semaphore(0)
 
     @asynccontextmanager
     async def call(self, kind: CallKind, items: int = 1) -> AsyncIterator[None]:
         """Lets the call through and writes down what left its block."""
+        if items:
+            self.began.release()
         try:
             yield
         except ArchiverError as error:
@@ -70,11 +73,6 @@ class Box:
         """The next call of a route is answered with an error as Google writes it."""
         body = f'{{"error":{{"code":{status},"message":"{message}","errors":[{{"reason":"{reason}","message":"{message}"}}]}}}}'
         self.fault("reply", route, status=status, body=body, content_type="application/json; charset=UTF-8", **how)
-
-    async def until(self, happened: Callable[[], bool]) -> None:
-        """Gives the loop turns until the sandbox, which runs in it, has come so far."""
-        while not happened():
-            await asyncio.sleep(0)
 
     @property
     def record(self) -> AccountRecord:
