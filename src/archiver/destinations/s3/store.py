@@ -116,22 +116,20 @@ class S3Store:
 
     async def reached(self, key: str, session_id: str, offset: int, part_bytes: int) -> Begun:
         """The parts up to the offset, by S3's own list; what lies behind it is sent again."""
-        wanted, tags, after = offset // part_bytes, list[str](), "0"
+        numbers, there, after = range(1, offset // part_bytes + 1), dict[int, str](), "0"
         while after:
             url = self._of(key, **{"part-number-marker": after, "uploadId": session_id})
             answer = await self._calls.make(
                 Call(name="list the parts of a big object", method="GET", url=url, headers=self._writing.always(), kind=CallKind.LOOK)
             )
             parts, after = parts_of(answer.body)
-            for part in parts[: wanted - len(tags)]:
-                if part.number != len(tags) + 1 or part.size != part_bytes:
-                    raise NotThereError("S3 has other parts than those that were sent")
-                tags.append(part.etag)
-            if len(tags) == wanted:
+            # A part that was sent twice is listed twice by some stores.
+            there |= {part.number: part.etag for part in parts if part.size == part_bytes}
+            if not numbers or numbers[-1] in there:
                 break
-        if offset % part_bytes or len(tags) != wanted:
-            raise NotThereError("S3 has fewer parts than those that were sent")
-        return Begun(id=session_id, offset=offset, tags=tags)
+        if offset % part_bytes or any(number not in there for number in numbers):
+            raise NotThereError("S3 has other parts than those that were sent")
+        return Begun(id=session_id, offset=offset, tags=[there[number] for number in numbers])
 
     async def send(self, key: str, begun: Begun, part: Part) -> None:
         """Uploads a part."""

@@ -113,6 +113,19 @@ async def test_what_was_sent_is_not_sent_again(bucket: Any) -> None:
     assert [path.partition("?")[2].partition("&")[0] for method, path in bucket.between.seen if method == "PUT"] == ["partNumber=3"]
 
 
+async def test_a_part_that_was_sent_twice_counts_once(bucket: Any) -> None:
+    """A process that dies between a part and the saving of its offset sends it again; the upload goes on all the same."""
+    data = DATA + bytes(8 * MIB)
+    saved: list[Session] = []
+    await put(bucket.open(), [streamed(1, data, save_session=saved.append, fail_at=27 * MIB)])
+    later: list[Session] = []
+    await put(bucket.open(), [streamed(1, data, session=saved[0], save_session=later.append, fail_at=27 * MIB)])
+    assert (saved[0].offset, later[-1].offset) == (8 * MIB, 24 * MIB)
+    bucket.between.seen.clear()
+    receipt_of((await put(bucket.open(), [streamed(1, data, session=later[-1])]))[1], data)
+    assert len([path for method, path in bucket.between.seen if method == "PUT"]) == 1
+
+
 async def test_an_error_that_comes_with_a_good_status(bucket: Any) -> None:
     """S3 may say 200 and tell of a failure in the body: that is none of a success."""
 
