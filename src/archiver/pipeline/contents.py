@@ -25,6 +25,8 @@ from genstage.clock import Clock, SystemClock
 
 __all__ = ["Contents"]
 
+_LOCKED_OUT = "the source must be connected again"
+
 
 class Contents:
     """Gives the bytes of items from whichever source has them.
@@ -145,6 +147,8 @@ class Contents:
         source = self._sources.get(source_id)
         if source is None:
             return [MisconfiguredError("the item's source is not connected any more")] * len(items)
+        if not self.rooms.lets_in(source_id):
+            return [SourceAwayError(_LOCKED_OUT)] * len(items)
         failpoint("source.opened")
         return await source.read_many(items)
 
@@ -155,6 +159,8 @@ class Contents:
         source = self._sources.get(item.source_id)
         if source is None:
             raise SourceReadError("the item's source is not connected any more")
+        if not self.rooms.lets_in(item.source_id):
+            raise SourceAwayError(_LOCKED_OUT)
         position = offset
         failpoint("source.opened")
         try:

@@ -49,6 +49,10 @@ class Rooms:
         """It gives nothing until it is opened anew: its link no longer works."""
         self._shut.add(source_id)
 
+    def lets_in(self, source_id: int) -> bool:
+        """Whether it is worth asking the source for bytes. What a paced source gives for nothing, it gives without its link."""
+        return source_id not in self._shut or source_id in self._paced
+
     def keys(self, source_ids: Iterable[int]) -> list[Key]:
         """The budgets of those of these sources that have any."""
         return [BUDGETS * source_id + budget for source_id in source_ids if source_id in self._paced for budget in range(1, BUDGETS)]

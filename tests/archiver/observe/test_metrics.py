@@ -30,6 +30,7 @@ from archiver.pipeline.events import (
     LaneThrottled,
     ProviderUnavailable,
     SourceFailed,
+    SourceParked,
 )
 
 CUSTOMER = "canary-customer"
@@ -95,6 +96,11 @@ TOLD: list[tuple[Event, str, float]] = [
     (ProviderUnavailable(provider="dropbox", until=1, reason="no route"), 'archiver_provider_outages_total{provider="dropbox"}', 1),
     (Born(source=1, customer=CUSTOMER, items=7), "archiver_items_born_total", 7),
     (SourceFailed(source=1, customer=CUSTOMER, reason="x", retry_in=1.0), "archiver_source_failures_total", 1),
+    (
+        SourceParked(source=1, customer=CUSTOMER, provider="ringcentral", state=ConnectionState.RECONNECT_NEEDED, reason="x"),
+        'archiver_sources_parked_total{provider="ringcentral",state="reconnect_needed"}',
+        1,
+    ),
     (BatchSettled(archived=1, others=0, refused=2, seconds=0.02), "archiver_outcomes_refused_total", 2),
     (BatchSettled(archived=1, others=0, refused=2, seconds=0.02), 'archiver_settle_duration_seconds_bucket{le="0.025"}', 1),
     (DatabaseAway(reason="disk full", waiting=3), "archiver_database_failures_total", 1),
@@ -133,6 +139,7 @@ def test_every_kind_of_event_is_taken() -> None:
         events.LaneWoke,
         events.LaneIdle,
         events.LaneResumed,
+        events.SourceResumed,
         events.WorkerEntered,
         events.CustomersGivenBack,
     }

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 
+import msgspec
 import pytest
 
 from archiver.errors import ReconnectNeededError
-from archiver.model import Connection, ConnectionState, Item, Role
+from archiver.model import Connection, ConnectionState, Discovery, Item, Role
 from archiver.pipeline.events import DeliveryFailed, SourceFailed, SourceParked, SourceResumed
 from archiver.sources.memory import MemorySource
 from archiver.sources.port import Page, Room, Source
@@ -16,7 +17,7 @@ from support.world import World, in_virtual_time
 
 
 class Locked(MemorySource):
-    """A source whose link may be cut.
+    """A source whose link may be cut, and whose big items are paid from a budget.
 
     Attributes:
         cut: It lets nobody in.
@@ -32,6 +33,10 @@ class Locked(MemorySource):
         """Plenty."""
         del budget, wanted
         return Room(items=100)
+
+    def add(self, discovery: Discovery, data: bytes) -> None:
+        """As given, with the budget."""
+        super().add(msgspec.structs.replace(discovery, budget=1 if len(data) > 1000 else 0), data)
 
     def _knock(self) -> None:
         if self.cut:
@@ -52,14 +57,24 @@ class Locked(MemorySource):
             yield chunk
 
 
+class Unpaced(Locked):
+    """One without budgets: nothing of it can be read without the link."""
+
+    room = None  # type: ignore[assignment]  # what it has not
+
+    def add(self, discovery: Discovery, data: bytes) -> None:
+        """As given."""
+        MemorySource.add(self, discovery, data)
+
+
 class LockedWorld(World):
     """Two customers; the airline's source may be cut."""
 
-    async def furnish(self) -> Locked:
+    async def furnish(self, kind: type[Locked] = Locked) -> Locked:
         """Adds both."""
         for name in ("airline", "bakery"):
             await self.add_customer(name)
-        source = Locked()
+        source = kind()
         self.sources[self.source_ids["airline"]] = source
         self.openings: list[int] = []
         return source
@@ -75,13 +90,13 @@ class LockedWorld(World):
         return source.state, source.reason
 
 
-@pytest.mark.parametrize("size", [100, 50_000])
-def test_a_source_whose_link_is_cut_waits_for_a_person(tmp_path: object, size: int) -> None:
+@pytest.mark.parametrize(("kind", "size"), [(Locked, 100), (Locked, 50_000), (Unpaced, 50_000)])
+def test_a_source_whose_link_is_cut_waits_for_a_person(tmp_path: object, kind: type[Locked], size: int) -> None:
     """Noticed by whoever looks or reads; told once, nobody is charged, others go on; connected again it is opened anew and goes on."""
 
     async def scenario(world: World) -> None:
         assert isinstance(world, LockedWorld)
-        source = await world.furnish()
+        source = await world.furnish(kind)
         world.put("airline", 5)
         assembly = world.assembly()
         async with world.running(assembly):
