@@ -29,6 +29,7 @@ from archiver.pipeline.events import (
     LaneThrottled,
     ProviderUnavailable,
     SourceFailed,
+    SourceParked,
 )
 
 __all__ = ["CONTENT_TYPE", "QUIET_IN_FLIGHT", "Metrics"]
@@ -63,6 +64,7 @@ class Metrics(Collector):
         self._outages = Tally("archiver_provider_outages", "Times that a provider was taken for unreachable.", "provider")
         self._born = Tally("archiver_items_born", "New items that sources had.")
         self._unreadable = Tally("archiver_source_failures", "Times that a source could not be read.")
+        self._locked_out = Tally("archiver_sources_parked", "Sources that began to wait for a person.", "provider", "state")
         self._refused = Tally("archiver_outcomes_refused", "Outcomes not written, since another worker owns the customer.")
         self._away = Tally("archiver_database_failures", "Times that the database could not be read or written.")
         self._taken = Tally("archiver_customers_taken", "Customers that this worker began to serve.")
@@ -87,6 +89,7 @@ class Metrics(Collector):
             LaneThrottled: lambda event: _add(self._throttles, (event.provider, event.kind)),
             ProviderUnavailable: lambda event: _add(self._outages, (event.provider,)),
             SourceFailed: lambda _: _add(self._unreadable, ()),
+            SourceParked: lambda event: _add(self._locked_out, (event.provider, event.state)),
         }
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
