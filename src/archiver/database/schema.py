@@ -43,7 +43,7 @@ __all__ = [
     "workers",
 ]
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest revision of ``archiver.database.migrations``; kept here so that opening an up-to-date database need not load Alembic."""
 
 metadata = sa.MetaData(
