@@ -41,7 +41,7 @@ def test_no_seed_breaks_a_promise(capsys: pytest.CaptureFixture[str]) -> None:
 def test_no_seed_of_many_breaks_a_promise(capsys: pytest.CaptureFixture[str]) -> None:
     """Seeds that were never played before, as many as there is time for."""
     start = random.randrange(SEEDS, 1_000_000_000)
-    assert keep_promises(capsys, range(start, start + 1_000_000), SOAK_SECONDS) >= FEWEST
+    assert keep_promises(capsys, range(start, start + 1_000_000), SOAK_SECONDS) >= SOAK_SECONDS / 30
 
 
 @pytest.mark.parametrize("seed", [1, 3])
