@@ -185,6 +185,7 @@ class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
         media_type: Such as ``audio/x-wav``.
         size: In bytes, None if unknown before reading.
         sha256: Lower-case hex, if the source knows it.
+        discovered_at: When the source was seen to have it; 0 if that is not known.
         occurred_at: When it happened; becomes the file's modification time where the storage can keep one.
     """
 
@@ -197,6 +198,7 @@ class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
     size: int | None
     sha256: str | None
     occurred_at: Millis
+    discovered_at: Millis = 0
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):

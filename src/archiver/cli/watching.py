@@ -60,7 +60,7 @@ async def watching(archiver: Archiver, settings: Settings, stop: asyncio.Event, 
         if not settings.metrics:
             yield Watch(together(*everybody), (pulse.run(), supervisor.run()), "", supervisor)
             return
-        gauges = Gauges()
+        gauges = Gauges(settings.home)
         metrics = Metrics(installed_version(), [gauges])
         watched = Watched(
             lambda: archiver.snapshot(limit=0),

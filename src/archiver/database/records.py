@@ -94,6 +94,7 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         detail: What happened, for a person.
         session: Where a chunked upload stands, or None.
         receipt: Set exactly for ``archived``.
+        discovered_at: When its item was; not written, but told with what became of it. 0 if it is not known.
     """
 
     delivery_id: int
@@ -107,6 +108,7 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     detail: str = ""
     session: Session | None = None
     receipt: Receipt | None = None
+    discovered_at: Millis = 0
 
 
 class LaneCounters(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,10 @@ what is of the process (stages, lanes awake, what is on its way) adds up.
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -20,18 +23,26 @@ __all__ = ["Gauges"]
 class Gauges(Collector):
     """Tells the last snapshot that it was given; nothing before the first.
 
+    Args:
+        home: Where the database and the keys are; the room on its disk is told.
+
     Attributes:
         latest: What it tells.
         lag: How far the event loop lags, in seconds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, home: Path) -> None:
+        self._home = home
         self.latest: Snapshot | None = None
         self.lag = 0.0
 
     def collect(self) -> Iterator[Metric]:
         """Every family, for the registry."""
         yield _gauge("archiver_loop_lag_seconds", "The most that the event loop came too late within ten seconds.", self.lag)
+        with contextlib.suppress(OSError):  # it was unmounted, say; then there is nothing to tell
+            total, _, free = shutil.disk_usage(self._home)
+            yield _gauge("archiver_home_size_bytes", "Of the disk where the home is.", total)
+            yield _gauge("archiver_home_free_bytes", "Free there.", free)
         snapshot = self.latest
         if snapshot is None:
             return

@@ -70,8 +70,8 @@ class Metrics(Collector):
         self._taken = Tally("archiver_customers_taken", "Customers that this worker began to serve.")
         self._lost = Tally("archiver_customers_lost", "Customers that this worker lost: another one has them, or it was taken for dead.")
         self._uploads = Spread("archiver_upload_duration_seconds", "Uploads of archived items.", _UPLOAD_SECONDS, "provider")
-        self._dwell = Spread("archiver_dwell_seconds", "From ready to archived.", _DWELL_SECONDS, "provider")
-        quiet = f"From ready to archived, of lanes with fewer than {QUIET_IN_FLIGHT} items on their way."
+        self._dwell = Spread("archiver_dwell_seconds", "From found to archived.", _DWELL_SECONDS, "provider")
+        quiet = f"From found to archived, of lanes with fewer than {QUIET_IN_FLIGHT} items on their way."
         self._quiet = Spread("archiver_fairness_quiet_dwell_seconds", quiet, _DWELL_SECONDS)
         self._call_seconds = Spread("archiver_call_duration_seconds", "Calls of destinations.", _CALL_SECONDS, "provider", "kind")
         self._settles = Spread("archiver_settle_duration_seconds", "Writes of a batch of outcomes.", _SETTLE_SECONDS)

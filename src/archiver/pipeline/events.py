@@ -186,8 +186,8 @@ class BatchSettled(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 class DeliveryArchived(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """The database knows that a delivery is archived.
 
-    ``seconds`` is how long this try took; ``dwell`` how long since it was ready, in seconds; ``in_flight`` how many of its lane are on
-    their way, with those of its batch; ``recovered`` says that the storage had it already.
+    ``seconds`` is how long this try took; ``dwell`` how long since its item was found, in seconds; ``in_flight`` how many of its lane
+    are on their way, with those of its batch; ``recovered`` says that the storage had it already.
     """
 
     delivery: int

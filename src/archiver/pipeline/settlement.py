@@ -252,6 +252,7 @@ class Settlement:
             size=(receipt.size if receipt else delivery.item.size) or 0,
             state=state,
             ready_at=delivery.ready_at if ready_at is None else ready_at,
+            discovered_at=delivery.item.discovered_at,
             attempt=delivery.attempt if attempt is None else attempt,
             reason=reason,
             detail=detail,
@@ -376,7 +377,7 @@ class Settlement:
                 attempt=settled.attempt,
                 size=settled.size,
                 seconds=seconds,
-                dwell=max(0, receipt.archived_at - settled.ready_at) / 1000,
+                dwell=max(0, receipt.archived_at - settled.discovered_at) / 1000 if settled.discovered_at else 0.0,
                 in_flight=in_flight,
                 recovered=receipt.recovered,
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import aiohttp
 import msgspec
@@ -61,7 +62,7 @@ async def world() -> World:
 @pytest.fixture
 async def get(world: World) -> AsyncIterator[Get]:
     """Asks the server of a path; status and body."""
-    gauges = Gauges()
+    gauges = Gauges(Path())
     watched = Watched(
         world.look,
         Dead(lambda: world.alive),
@@ -99,6 +100,7 @@ async def test_the_page_has_counters_and_gauges(get: Get) -> None:
     assert "archiver_backlog_oldest_age_seconds 60.0" in lines
     assert 'archiver_lanes{state="active"} 2.0' in lines
     assert "archiver_database_up 1.0" in lines
+    assert any(line.startswith("archiver_home_free_bytes ") for line in lines)
 
 
 @pytest.mark.parametrize("state", [state for state in ConnectionState if state is not ConnectionState.ACTIVE])
@@ -160,7 +162,7 @@ async def test_nothing_else_is_there(get: Get) -> None:
 
 async def test_an_address_that_is_taken_is_told(world: World) -> None:
     """With what to do."""
-    gauges = Gauges()
+    gauges = Gauges(Path())
     pulse = Pulse(SystemClock())
     watched = Watched(world.look, pulse, under_way=lambda: 0, draining=lambda: False, metrics=Metrics("1"), gauges=gauges)
     async with answering("127.0.0.1:0", watched) as address:

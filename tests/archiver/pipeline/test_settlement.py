@@ -110,7 +110,7 @@ class Bench:
     def delivery(self, number: int, attempt: int = 0) -> Delivery:
         """A delivery that is in flight."""
         self.lane.in_flight[number] = 10
-        return Delivery(number, 2, 3, f"/{number}", 0, 5, attempt, None, Item(number, 1, Kind.SMS, "x", "x", "text/plain", 10, None, 0))
+        return Delivery(number, 2, 3, f"/{number}", 0, 5, attempt, None, Item(number, 1, Kind.SMS, "x", "x", "text/plain", 10, None, 0, 5))
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[None]:

@@ -60,7 +60,8 @@ SELECT coalesce(json_agg(json_build_array(lane, ready_at)), '[]') FROM (
 WAITING = """
 SELECT coalesce(json_agg(json_build_array(
     d.id, d.lane, d.customer_id, d.path, d.priority, d.ready_at, d.attempt, d.session::json,
-    json_build_array(i.id, i.source_id, i.kind, i.external_id, i.locator, i.media_type, i.size, i.sha256, i.occurred_at),
+    json_build_array(i.id, i.source_id, i.kind, i.external_id, i.locator, i.media_type, i.size, i.sha256, i.occurred_at,
+                     i.discovered_at),
     d.state
 )), '[]')
 FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::int[])

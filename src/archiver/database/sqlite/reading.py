@@ -65,7 +65,8 @@ _LANE = """(
     )
     SELECT CAST(json_group_array(json_array(
         d.id, d.lane, d.customer_id, d.path, d.priority, d.ready_at, d.attempt, json(d.session),
-        json_array(i.id, i.source_id, i.kind, i.external_id, i.locator, i.media_type, i.size, i.sha256, i.occurred_at),
+        json_array(i.id, i.source_id, i.kind, i.external_id, i.locator, i.media_type, i.size, i.sha256, i.occurred_at,
+                   i.discovered_at),
         d.state
     )) AS BLOB)
     FROM (
