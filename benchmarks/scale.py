@@ -78,7 +78,7 @@ def embedded(folder: Path, items: int) -> dict[str, float]:
     idle = figures(worker(str(path), CUSTOMERS, "--seconds", "65", "--idle"))
     say("without the airline")
     alone = figures(worker(str(path), CUSTOMERS, "--seconds", "20", "--births", "50"))
-    return {
+    row = {
         "items": items,
         "start_seconds": backlog["first_seconds"],
         "read_p99_ms": max(backlog["read_p99_ms"], beside["read_p99_ms"]),
@@ -88,6 +88,8 @@ def embedded(folder: Path, items: int) -> dict[str, float]:
         "dwell_alone_s": alone["dwell_p95_s"],
         "dwell_ratio": max(beside["dwell_p95_s"], _DWELL_FLOOR) / max(alone["dwell_p95_s"], _DWELL_FLOOR),
     }
+    say(" ".join(f"{name} {value:.3g}" for name, value in row.items()))
+    return row
 
 
 def queue(server: Any, customers: int) -> float:
@@ -103,6 +105,7 @@ def queue(server: Any, customers: int) -> float:
     archived = sum(each["archived"] for each in done)
     if archived != _QUEUE_ITEMS:
         raise SystemExit(f"{archived:,} of {_QUEUE_ITEMS:,} were archived in {time.monotonic() - began:.0f} s")
+    say(f"{customers:,} customers: {archived / seconds:,.0f} items a second")
     return float(archived / seconds)
 
 

@@ -16,8 +16,8 @@ AIRLINE = 1
 
 # Customer n has destination n and, with the highest numbers, a source n + customers. Numbers begin at 1.
 _CUSTOMERS = """
-INSERT INTO customers (id, name, state, weight, epoch, path_template, created_at)
-SELECT n, 'c' || n, 'active', 1, 0, '{template}', 0 FROM ({numbers}) AS numbers
+INSERT INTO customers (id, name, state, weight, epoch, path_template, created_at, has_source)
+SELECT n, 'c' || n, 'active', 1, 0, '{template}', 0, true FROM ({numbers}) AS numbers
 """
 _DESTINATIONS = """
 INSERT INTO connections (id, customer_id, role, adapter, options, secrets, state, reason, state_since, throttled_until, pace)
