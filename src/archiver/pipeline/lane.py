@@ -24,6 +24,7 @@ __all__ = ["Lane"]
 _FIRST_GUESS_BYTES = 64 * 1024  # of an item's size, until the lane's own items tell
 _STREAM_BYTES = 8 * 1024 * 1024  # what an upload that comes as a stream holds at most: one chunk
 _TURN_SECONDS = 30.0  # for so long a `put_many` may wait for its turn; less would make more commits of slow lanes
+_FIRST_REACH = 8  # items that a lane asks for at first; nobody knows how many there are
 _SMOOTHING = 0.05  # of the running mean of item sizes: about the last twenty batches' items count
 
 
@@ -38,6 +39,7 @@ class Lane:
         circuit: Of its provider, shared with the provider's other lanes.
         subscription: The edge from the Fetcher; set by `Lanes` once the Uploader runs.
         on_room: Told when room returns before an upload has ended.
+        fresh: It has just woken, or work came after it was dry, and nothing was read for it since.
         parked: Why it waits for a person or a probe; None if it does not.
         stopping: Nothing may begin any more: the process drains, or the customer was paused or is to be given back.
         dropped: Its customer is not held any more: whatever still comes of it is forgotten.
@@ -55,10 +57,12 @@ class Lane:
 
     __slots__ = (
         "_clock",
+        "_found",
         "_held_bytes",
         "_item_bytes",
         "_knocks_at",
         "_levels",
+        "_reach",
         "_reading",
         "_rooms",
         "_settled_meanwhile",
@@ -74,6 +78,7 @@ class Lane:
         "destination",
         "dropped",
         "failures",
+        "fresh",
         "gate",
         "idle_since",
         "in_flight",
@@ -109,6 +114,7 @@ class Lane:
         self.gate = gate
         self.circuit = circuit
         self.subscription: Subscription | None = None
+        self.fresh = True
         self.parked: ConnectionState | None = None
         self.puts = 0
         self.archived = 0
@@ -122,6 +128,8 @@ class Lane:
         self._item_bytes = float(_FIRST_GUESS_BYTES)
         self._levels: dict[int, int] = {}
         self._step: Step | None = None
+        self._found = 0
+        self._reach = _FIRST_REACH
         self._settled_meanwhile: set[int] = set()
         self.paid = 0
         self._knocks_at = 0.0
@@ -202,8 +210,8 @@ class Lane:
 
     # -- asking ---------------------------------------------------------------------------------------------------------------------
 
-    def claim(self) -> Claim:
-        """What it would take now: enough for as many `put_many` calls as its pace has room for."""
+    def staff(self) -> int:
+        """Lets as many `put_many` calls run as its pace has room for; how many more than run now."""
         room = self.gate.room(self.puts)
         if room:
             # What waits for its turn holds bytes that others could use: a slow lane begins no more than will soon have one.
@@ -212,13 +220,19 @@ class Lane:
         if self.uploader is not None:
             # No more calls than that: what a batch leaves over then waits for the next one, instead of making a call of its own.
             self.uploader.workers = max(1, self.puts + room)
+        return room
+
+    def claim(self) -> Claim:
+        """What it would take now: enough for as many `put_many` calls as its pace has room for, and not much more than it likely has."""
+        wants = min(self.staff() * self._per_call() - self.asked - self.queued, self._reach - self.asked)
         return Claim(
             lane=self.id,
-            wants=0 if self.dry else max(0, room * self._per_call() - self.asked - self.queued),
+            wants=0 if self.dry else max(0, wants),
             item_bytes=max(1, int(self._item_bytes)),
             held_items=self.held_items,
             held_bytes=self.held_bytes,
             weight=self.customer.weight,
+            fresh=self.fresh,
         )
 
     def _per_call(self) -> int:
@@ -245,6 +259,8 @@ class Lane:
     def plan(self, demand: int) -> bool:
         """Begins a read of as many as are demanded, of several parts perhaps. Returns whether there is anything to read."""
         self._settled_meanwhile.clear()
+        self.fresh = False
+        self._found = 0
         return self._reading.plan(demand, lambda key: self._rooms.wanted(key).items)
 
     def want(self) -> Want | None:
@@ -260,6 +276,8 @@ class Lane:
         """
         step, self._step = self._step, None
         assert step is not None, "Lane.want was not called"  # noqa: S101  a wiring mistake
+        self._found += len(found)
+        self._reach = max(_FIRST_REACH, 2 * self._found)
         careful = self.careful
         if careful is not None:
             careful.sees(found)
@@ -289,6 +307,7 @@ class Lane:
 
     def read_again(self) -> None:
         """Reads from the beginning: there may be rows before the place (late commits, what was given back, due retries)."""
+        self.fresh |= self.dry
         self._reading.read_again()
 
     def no_room(self, delivery: Delivery, retry_after: float) -> bool:

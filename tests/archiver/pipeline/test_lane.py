@@ -192,6 +192,7 @@ def test_what_is_not_wanted_any_more_is_read_again(lane: Lane) -> None:
 def test_a_slow_lane_begins_no_more_than_will_soon_have_its_turn(lane: Lane) -> None:
     """One call in half a minute is what it found: what waits behind that would hold bytes that others could use."""
     clock = SystemClock()
+    lane._reach = 1000
     lane.gate = Gate(Pacer(clock.time(), learnt=b'{"limit":0.03}'), clock)
     lane.subscription = None
     lane.gate._pacer._pilot = False

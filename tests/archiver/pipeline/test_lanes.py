@@ -124,7 +124,7 @@ async def test_a_probe_that_ends_otherwise_sets_the_others_free(world: World) ->
     async with world.running(world.assembly()):
         await world.until(lambda: len(world.stores[world.lanes["c"]].objects) == 5)
         assert world.seen(ProviderUnavailable)
-        assert world.clock.time() < 30
+        assert world.clock.time() < 40  # the three take turns at probing
 
 
 @in_virtual_time

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import statistics
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.pipeline.share import Budget, Claim, FairShare
+from archiver.pipeline.share import TURN, Budget, Claim, FairShare
 
 MIB = 1024 * 1024
 BUDGET = Budget(items=1000, bytes=32 * MIB)
@@ -113,3 +115,27 @@ def test_turns_rotate_when_room_is_for_one_only() -> None:
 def test_nothing_is_granted_when_nothing_is_free() -> None:
     """A full process waits."""
     assert FairShare(BUDGET).grant([Claim(1, 5, 1, 0, 0)], held_items=1000, held_bytes=0) == {}
+
+
+def test_very_many_lanes_get_whole_batches_in_turn() -> None:
+    """A thousand lanes that want everything do not get an item each: some get a turn's worth now, and the next ones go on from there."""
+    share = FairShare(BUDGET)
+    claims = [Claim(lane, 10_000, 1, 0, 0) for lane in range(1000)]
+    served: list[int] = []
+    while len(served) < 1000:
+        granted = share.grant(claims, held_items=0, held_bytes=0)
+        assert statistics.median(granted.values()) >= int(BUDGET.items * TURN)
+        served += granted
+    assert len(set(served[:1000])) == 1000  # nobody twice before everybody once
+
+
+def test_who_has_just_woken_goes_before_those_with_a_backlog() -> None:
+    """A thousand lanes wait for their turn; one that woke gets the few that it asks for at once, and nobody's turn is lost by it."""
+    share = FairShare(BUDGET)
+    claims = [Claim(lane, 10_000, 1, 0, 0) for lane in range(1000)]
+    share.grant(claims, held_items=0, held_bytes=0)
+    turn = share.last
+    fresh = Claim(999, 8, 1, 0, 0, fresh=True)
+    granted = share.grant([*claims[:999], fresh], held_items=980, held_bytes=0)
+    assert granted[999] == 8
+    assert min(granted) == turn + 1
