@@ -30,7 +30,7 @@ from archiver.adapter import check_options
 from archiver.destinations.conformance import whole
 from archiver.destinations.port import Context, Destination, Unpaced
 from archiver.outcome import Archived
-from benchmarks.contests import Contest, File, Theirs, contests
+from benchmarks.contests import Contest, File, Theirs, UnavailableError, contests
 from genstage.clock import SystemClock
 
 FILE_BYTES = 100_000
@@ -143,11 +143,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--items", type=int, default=300)
     arguments = parser.parse_args()
-    results = []
+    results: list[dict[str, Any]] = []
     for name in arguments.names or known:
         if name not in known:
             parser.error(f"there is no contest {name!r}")
-        result = measure(known[name], arguments.rounds, arguments.items)
+        try:
+            result = measure(known[name], arguments.rounds, arguments.items)
+        except UnavailableError as error:
+            results.append({"destination": name, "skipped": str(error), "enough": True})
+            print(f"{name:14} skipped: {error}", flush=True)
+            continue
         results.append(result)
         cpu = result["cpu_us_per_item"]
         told = ", ".join(f"{who} {speed:.0f}/s ({cpu[who]} us of CPU each)" for who, speed in result["items_per_second"].items())

@@ -14,7 +14,11 @@ from typing import Any, Protocol
 
 import msgspec
 
-__all__ = ["Contest", "File", "Theirs", "contests"]
+__all__ = ["Contest", "File", "Theirs", "UnavailableError", "contests"]
+
+
+class UnavailableError(Exception):
+    """The server cannot be started on this machine; the message says why."""
 
 
 class File(msgspec.Struct, frozen=True):
@@ -40,7 +44,11 @@ class Contest(Protocol):
     in_flight: int
 
     def server(self) -> AbstractContextManager[None]:
-        """Runs what both sides upload to, in a process of its own: it inherits the cores that are not measured."""
+        """Runs what both sides upload to, in a process of its own: it inherits the cores that are not measured.
+
+        Raises:
+            UnavailableError: It is not to be had here; the contest is skipped, and says why.
+        """
         ...
 
     def options(self) -> Mapping[str, Any]:

@@ -136,7 +136,7 @@ class ObjectStore(Protocol):
 
         Raises:
             InTheWayError: Something has the key already; nothing was written over.
-            IntegrityError: The store has other bytes; it took them back.
+            IntegrityError: The store has other bytes than were read; nothing became visible.
             NotThereError: What was begun is not known any more; the object may be visible already.
         """
         ...

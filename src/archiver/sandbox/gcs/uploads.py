@@ -20,6 +20,7 @@ SESSION_SECONDS = 7 * 86_400.0
 _TOLD = re.compile(r"bytes (?:(?P<first>\d+)-(?P<last>\d+)|\*)/(?P<total>\d+|\*)")
 _BOUNDARY = re.compile(r'boundary="?(?P<mark>[^";]+)"?')
 _MEDIA_TYPE = re.compile(rb"(?i)content-type:[ \t]*([^\r\n]+)")
+_MD5 = re.compile(r"md5=([A-Za-z0-9+/=]+)")
 _DESCRIBED = msgspec.json.Decoder(Described)
 
 
@@ -107,7 +108,7 @@ class Session:
         if told["first"] is not None:
             await self._receive(request, int(told["first"]), last=total == int(told["last"]) + 1)
         if total is not None and self.offset == total:
-            return json_reply(self._finish(now, corrupt=corrupt).shown())
+            return json_reply(self._finish(now, request.headers.get("X-Goog-Hash", ""), corrupt=corrupt).shown())
         headers = {"Range": f"bytes=0-{self.offset - 1}"} if self.offset else {}
         if request.headers.get("X-GUploader-No-308") == "yes":  # Google's own client for Go asks so, since others take a 308 for a redirect
             return Reply(status=200, content_type="text/plain", headers={**headers, "X-HTTP-Status-Code-Override": "308"})
@@ -134,9 +135,13 @@ class Session:
             self._md5.update(data)
             self.offset += len(data)
 
-    def _finish(self, now: float, *, corrupt: bool) -> GcsObject:
+    def _finish(self, now: float, told: str, *, corrupt: bool) -> GcsObject:
+        """Makes the object; ``told`` is the hash that the last request was sent with, if it was."""
         self.bucket.may(self._said, self._conditions, now)
-        content = self._contents.adopt(self._spool)
         md5 = bytes(16) if corrupt else self._md5.digest()
+        wanted = _MD5.search(told)
+        if wanted is not None:
+            self._said.md5_hash = wanted[1]
+        content = self._contents.adopt(self._spool)
         self.done = self.bucket.put(self._said, content.size, md5, content.sha256, now)
         return self.done

@@ -99,8 +99,8 @@ async def test_what_arrived_of_a_part_is_not_sent_again(place: Any) -> None:
     assert place.storage.calls.count("uploads.put") == 2, "the question how far it is, and the last part"
 
 
-async def test_other_bytes_are_taken_back(place: Any) -> None:
-    """A big object whose bytes are not those that were read is removed again, and the next try begins anew."""
+async def test_other_bytes_never_become_visible(place: Any) -> None:
+    """A big object whose bytes are not those that were read is refused at its end, and the next try begins anew."""
     place.storage.add_fault(Fault(action="corrupt", route="uploads.put", nth=3))
     outcome = (await put(place.open(), [streamed(1, DATA)]))[1]
     assert isinstance(outcome, Deferred)

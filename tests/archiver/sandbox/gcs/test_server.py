@@ -113,6 +113,14 @@ async def test_a_resumable_upload_looks_at_its_end_again(client: Client) -> None
     assert client.storage.stored("calls") == {"a": b"quicker"}
 
 
+async def test_a_resumable_upload_is_compared_with_its_hash(client: Client) -> None:
+    """An MD5 that comes with the last bytes must be theirs."""
+    wrong, right = "md5=XUFAKrxLKna5cZ2REBfFkg==", "crc32c=AAAAAA==,md5=QVKQdpWURg4uSFkikE80XQ=="
+    for told, expected in ((wrong, 400), (right, 200)):
+        place = await client.begin("a")
+        assert (await client.ask("PUT", place, b"y", Content_Range="bytes 0-0/1", X_Goog_Hash=told))[0] == expected
+
+
 async def test_a_resumable_upload_is_forgotten(client: Client) -> None:
     """When it is cancelled, and after a week."""
     place = await client.begin("a")
