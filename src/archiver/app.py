@@ -12,12 +12,14 @@ import aiohttp
 from archiver import registry
 from archiver.adapter import Option, check_options
 from archiver.connecting import Connecting
+from archiver.database.browsing import CustomerRow
 from archiver.database.port import DeliveryRow, LaneCounters, WorkerRow
 from archiver.destinations.port import Account, Context, Destination, Pace, Unpaced
 from archiver.engines import Engine, Standing, standing_of
 from archiver.errors import ArchiverError, ConfigError, DatabaseUnavailableError
 from archiver.keeping import GivenSecrets, KeptSecrets, opened
 from archiver.lifecycle import DeliveryState
+from archiver.looking import Looking
 from archiver.model import Connection, ConnectionState, Customer, CustomerState, Millis, Role
 from archiver.naming import DEFAULT_TEMPLATE, check_template
 from archiver.observe.pulse import under_way
@@ -68,6 +70,7 @@ class Archiver:
         self._assembly: Assembly | None = None
         self._lookout = Lookout(engine.database, clock)
         self.door = Door(engine.database, clock)
+        self.looking = Looking(engine.database)
         self._began = 0.0
 
     @classmethod
@@ -186,6 +189,11 @@ class Archiver:
     def under_way(self) -> int:
         """Uploads that run here and that nothing outside of this process holds up."""
         return under_way(self._assembly, self._clock) if self._assembly else 0
+
+    async def lanes_of(self, row: CustomerRow) -> Sequence[LaneProgress]:
+        """What each of a customer's lanes is at, with what only a running one knows."""
+        awake = self._assembly.lanes.awake if self._assembly else {}
+        return [lane_progress(lane, awake.get(lane.lane), self._clock) for lane in row.lanes]
 
     def moments(self, after: Millis = 0) -> Sequence[Moment]:
         """What was done in each second after ``after``, within the last hour, as far as this process knows."""

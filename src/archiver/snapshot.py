@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -30,6 +31,9 @@ _RATE_SECONDS = 10  # rates are means over this time
 _FEW_LANES = 200  # so many are read whole: every number is then of the same moment
 _SHARE = 0.05  # of the time may go into what grows with lanes
 _FRESH_SECONDS = 0.9
+_LEARN = 500  # items that the search gets to know in one transaction: some hundredths of a second
+_LEARN_SECONDS = 0.5  # of each second, at most
+_LEARN_REST = 3.0  # times what it took
 
 
 class Moment(msgspec.Struct, frozen=True, array_like=True):
@@ -156,6 +160,14 @@ class Lookout:
             await self._clock.sleep(1.0)
             if assembly.holding.everybody:
                 self._note(self._uploads, self._bytes)
+            await self._learn()
+
+    async def _learn(self) -> None:
+        """Lets the search know the newest items, without taking much of the time from what archives them."""
+        began = self._clock.time()
+        with suppress(DatabaseUnavailableError):  # told by whoever must write
+            while await self._database.learn(_LEARN) == _LEARN and self._clock.time() - began < _LEARN_SECONDS:
+                await self._clock.sleep(_LEARN_REST * (self._clock.time() - began))
 
     def _note(self, uploads: float, size: float) -> None:
         self._moments.append(Moment(int(self._clock.wall() * 1000), uploads, size, self._throttles))

@@ -18,6 +18,7 @@ from archiver.console.routes import ROUTES, Route
 from archiver.console.visit import Visit
 from archiver.errors import ArchiverError, ConfigError, DatabaseUnavailableError, DestinationError, UnavailableError
 from archiver.people import RefusedError, TooOftenError, Who
+from archiver.proof.acting import acting
 
 __all__ = ["application"]
 
@@ -52,7 +53,8 @@ def _endpoint(console: Console, route: Route) -> Callable[[Request], Awaitable[R
                 return _stranger(visit, route)
             if route.rank is not None and not visit.may(route.rank):
                 return _failed(visit, route.api, 403, f"this needs the rank {route.rank}", "An admin can give it to you.")
-            return await route.answer(visit)
+            with acting(visit.actor()):
+                return await route.answer(visit)
         except ArchiverError as error:
             status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
             return _failed(visit, route.api, status, error.message, error.hint)

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 from starlette.responses import Response
 
-from archiver.console.pages import entering, overview
+from archiver.console.pages import customers, entering, health, items, log, overview, people
 from archiver.console.visit import Visit
 from archiver.people import Rank
 
@@ -49,4 +49,24 @@ ROUTES: tuple[Route, ...] = (
     Route(method="POST", path="/logout", answer=entering.log_out, rank=Rank.VIEWER),
     Route(method="GET", path="/", answer=overview.show, rank=Rank.VIEWER),
     Route(method="GET", path="/events", answer=overview.events, rank=Rank.VIEWER, live=True),
+    Route(method="GET", path="/customers", answer=customers.show, rank=Rank.VIEWER),
+    Route(method="GET", path="/customers/{name}", answer=customers.show_one, rank=Rank.VIEWER),
+    Route(method="POST", path="/customers/{name}/pause", answer=customers.pause, rank=Rank.OPERATOR),
+    Route(method="POST", path="/customers/{name}/resume", answer=customers.resume, rank=Rank.OPERATOR),
+    Route(method="GET", path="/items/{id}", answer=items.show_one, rank=Rank.VIEWER),
+    Route(method="POST", path="/items/{id}/retry", answer=items.retry_one, rank=Rank.OPERATOR),
+    Route(method="GET", path="/archive", answer=items.show_archive, rank=Rank.VIEWER),
+    Route(method="GET", path="/failures", answer=items.show_failures, rank=Rank.VIEWER),
+    Route(method="POST", path="/failures/retry", answer=items.retry_cause, rank=Rank.OPERATOR),
+    Route(method="GET", path="/audit", answer=log.show, rank=Rank.VIEWER),
+    Route(method="POST", path="/audit/check", answer=log.check, rank=Rank.ADMIN),
+    Route(method="GET", path="/health", answer=health.show, rank=Rank.VIEWER),
+    Route(method="GET", path="/settings", answer=people.show, rank=Rank.VIEWER),
+    Route(method="POST", path="/settings/own/password", answer=people.change_own_password, rank=Rank.VIEWER),
+    Route(method="POST", path="/settings/invitations", answer=people.invite, rank=Rank.ADMIN),
+    Route(method="POST", path="/settings/users/{name}/rank", answer=people.change_user, rank=Rank.ADMIN),
+    Route(method="POST", path="/settings/users/{name}/remove", answer=people.remove_user, rank=Rank.ADMIN),
+    Route(method="POST", path="/settings/keys", answer=people.add_key, rank=Rank.ADMIN),
+    Route(method="POST", path="/settings/keys/{id}/revoke", answer=people.revoke_key, rank=Rank.ADMIN),
+    Route(method="POST", path="/settings/sessions/end", answer=people.end_sessions, rank=Rank.ADMIN),
 )

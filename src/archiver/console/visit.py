@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
-import structlog
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -15,12 +14,12 @@ from archiver.app import Archiver
 from archiver.console.console import Console
 from archiver.errors import ConfigError
 from archiver.people import Entered, Rank, Who
+from archiver.proof.acting import Who as Actor
 
 __all__ = ["Visit"]
 
 _SECONDS = 12 * 3600
 _TOLD = "archiver-told"
-_log = structlog.get_logger("archiver")
 
 
 class Visit:
@@ -107,8 +106,11 @@ class Visit:
 
     async def note(self, action: str, subject: str = "", *, result: str = "done", detail: Mapping[str, Any] | None = None) -> None:
         """Writes down who did what, on what, from where, and how it ended."""
-        actor = self._who.name if self._who is not None else subject
-        _log.info("ConsoleAction", actor=actor, action=action, subject=subject, result=result, origin=self.origin, **(detail or {}))
+        await self.archiver.auditor.record(action, subject, result=result, detail=detail, by=self.actor(subject))
+
+    def actor(self, name: str = "") -> Actor:
+        """Who acts, for the audit log; ``name`` is who somebody says to be who has not come in."""
+        return Actor(actor=self._who.name if self._who is not None else name[:64], origin=self.origin)
 
     # -- answers --------------------------------------------------------------------------------------------------------------------
 

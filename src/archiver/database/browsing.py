@@ -136,7 +136,13 @@ class Browsing(Protocol):
     """Lists for people."""
 
     async def customers_page(
-        self, *, text: str = "", which: Literal["all", "needing", "paused"] = "all", after: str = "", limit: int = 50
+        self,
+        *,
+        text: str = "",
+        which: Literal["all", "needing", "paused"] = "all",
+        after: str = "",
+        exactly: str | None = None,
+        limit: int = 50,
     ) -> Sequence[CustomerRow]:
         """Customers by name.
 
@@ -144,6 +150,7 @@ class Browsing(Protocol):
             text: The name contains it.
             which: All, those with a connection that is not active, or those that are paused.
             after: Only names after this one.
+            exactly: Only this one.
             limit: At most so many.
         """
         ...

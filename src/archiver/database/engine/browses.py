@@ -38,10 +38,16 @@ class Browses:
     """Lists for people."""
 
     async def customers_page(
-        self: Handled, *, text: str = "", which: Literal["all", "needing", "paused"] = "all", after: str = "", limit: int = 50
+        self: Handled,
+        *,
+        text: str = "",
+        which: Literal["all", "needing", "paused"] = "all",
+        after: str = "",
+        exactly: str | None = None,
+        limit: int = 50,
     ) -> Sequence[CustomerRow]:
         """Customers by name."""
-        return await self._looker.core(browsing.customers_page, text, which, after, limit)
+        return await self._looker.core(browsing.customers_page, browsing.Customers(text, which, after, exactly, limit))
 
     async def causes(self: Handled) -> Sequence[Cause]:
         """Why deliveries need a person."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -17,7 +17,7 @@ from archiver.database.schema import connections, customers, deliveries, items, 
 from archiver.lifecycle import DeliveryState
 from archiver.model import CustomerState, Kind, Role
 
-__all__ = ["FindItems", "causes", "customers_page", "item_detail", "search"]
+__all__ = ["Customers", "FindItems", "causes", "customers_page", "item_detail", "search"]
 
 _MOST_REASONS = 40
 _FAILED = {
@@ -31,14 +31,26 @@ FindItems = Callable[[sa.Connection, Sequence[Sequence[Term]], int, int], Sequen
 """Numbers of items that have these words, below a number (0 for none), the newest first, so many at most."""
 
 
-def customers_page(core: sa.Connection, text: str, which: str, after: str, limit: int) -> list[CustomerRow]:
+class Customers(NamedTuple):
+    """Which customers are asked for; see `archiver.database.browsing.Browsing.customers_page`."""
+
+    text: str
+    which: str
+    after: str
+    exactly: str | None
+    limit: int
+
+
+def customers_page(core: sa.Connection, asked: Customers) -> list[CustomerRow]:
     """Customers by name, with their lanes' numbers."""
-    query = sa.select(customers).where(customers.c.name > after).order_by(customers.c.name).limit(limit)
-    if text:
-        query = query.where(customers.c.name.contains(text.lower(), autoescape=True))
-    if which == "needing":
+    query = sa.select(customers).where(customers.c.name > asked.after).order_by(customers.c.name).limit(asked.limit)
+    if asked.exactly is not None:
+        query = query.where(customers.c.name == asked.exactly)
+    if asked.text:
+        query = query.where(customers.c.name.contains(asked.text.lower(), autoescape=True))
+    if asked.which == "needing":
         query = query.where(customers.c.id.in_(sa.select(connections.c.customer_id).where(_NEEDS)))
-    elif which == "paused":
+    elif asked.which == "paused":
         query = query.where(customers.c.state == CustomerState.PAUSED.value)
     found = [customer_of(row) for row in core.execute(query)]
     lanes: dict[str, list[LaneCounters]] = {customer.name: [] for customer in found}
