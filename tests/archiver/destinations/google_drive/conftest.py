@@ -50,12 +50,12 @@ class Box:
         self.login: Login = drive.add_user("acme")
         self.pace = RecordedPace()
         self.client = Client(drive, self.login, http)
-        self._http = http
+        self.http = http
 
     def open(self, *, clock: Clock | None = None, secrets: Any = None, **options: Any) -> GoogleDriveDestination:
         """A destination in front of the Drive; by default with its access token."""
         given = {"root": ROOT, "api_url": self.drive.url, "access_token": self.login.access_token, **options}
-        context = Context(pace=self.pace, clock=clock or SystemClock(), http=self._http, secrets=secrets)
+        context = Context(pace=self.pace, clock=clock or SystemClock(), http=self.http, secrets=secrets)
         chosen = {name: value for name, value in given.items() if value is not None}
         return ADAPTER.open(check_options("google_drive", ADAPTER.options, chosen), context)
 
