@@ -17,11 +17,13 @@ from archiver.database.port import DeliveryRow, LaneCounters, WorkerRow
 from archiver.destinations.port import Account, Context, Destination, Pace, Unpaced
 from archiver.engines import Engine, Standing, standing_of
 from archiver.errors import ArchiverError, ConfigError, DatabaseUnavailableError
+from archiver.hooks import listening
 from archiver.keeping import GivenSecrets, KeptSecrets, opened
 from archiver.lifecycle import DeliveryState
 from archiver.looking import Looking
 from archiver.model import Connection, ConnectionState, Customer, CustomerState, Millis, Role
 from archiver.naming import DEFAULT_TEMPLATE, check_template
+from archiver.observe.address import address_of
 from archiver.observe.pulse import under_way
 from archiver.pipeline.assembly import Assembly, Parts
 from archiver.pipeline.collector import Collector
@@ -35,13 +37,24 @@ from archiver.services import quiet_services
 from archiver.settings import Settings
 from archiver.snapshot import Lookout, Moment, Snapshot, lane_progress
 from archiver.sources.port import Context as SourceContext
-from archiver.sources.port import Source
+from archiver.sources.port import Hooks, Source
 from archiver.vault import Vault
 from archiver.vault.kms import AwsKms
 from archiver.views import ConnectionSpec, CustomerAdded, CustomerView, Imported, LaneProgress, Progress
 from genstage.clock import Clock, SystemClock
 
-__all__ = ["Archiver", "ConnectionSpec", "CustomerAdded", "CustomerView", "Imported", "LaneProgress", "Moment", "Progress", "Snapshot", "Standing"]
+__all__ = [
+    "Archiver",
+    "ConnectionSpec",
+    "CustomerAdded",
+    "CustomerView",
+    "Imported",
+    "LaneProgress",
+    "Moment",
+    "Progress",
+    "Snapshot",
+    "Standing",
+]
 
 
 _LOOK_SECONDS = 10.0  # at a source that a customer is added with
@@ -68,6 +81,7 @@ class Archiver:
         self.connecting = Connecting(engine.database, self._vault, http, clock, changed=self._changed)
         self.auditor = Auditor(engine.database)
         self._assembly: Assembly | None = None
+        self._hooks: Hooks | None = None
         self._lookout = Lookout(engine.database, clock)
         self.door = Door(engine.database, clock)
         self.looking = Looking(engine.database)
@@ -162,9 +176,12 @@ class Archiver:
         self._began = self._clock.time()
         fleet = self._engine.fleet(listener)
         beside = [*beside, self._lookout.watch(self._assembly), quiet.run()]
+        reached_at = address_of(settings.webhooks, "webhooks") if settings.webhooks else None
         try:
-            return await fleet.run(self._assembly, stop, drain_seconds=settings.drain_seconds, until_empty=until_empty, beside=beside)
+            async with listening(settings.webhooks_url, reached_at) as self._hooks:
+                return await fleet.run(self._assembly, stop, drain_seconds=settings.drain_seconds, until_empty=until_empty, beside=beside)
         finally:
+            self._hooks = None
             with suppress(DatabaseUnavailableError):
                 await self.auditor.record("run", result="stopped")
 
@@ -353,7 +370,8 @@ class Archiver:
     # -- opening adapters -----------------------------------------------------------------------------------------------------------
 
     def _open_source(self, connection: Connection) -> Source:
-        context = SourceContext(clock=self._clock, http=self._http, secrets=KeptSecrets(self._database, self._vault, connection))
+        kept = KeptSecrets(self._database, self._vault, connection)
+        context = SourceContext(clock=self._clock, http=self._http, secrets=kept, hooks=self._hooks)
         return registry.source(connection.adapter).open(self._values(connection), context)
 
     def _open_destination(self, connection: Connection, pace: Pace) -> Destination:

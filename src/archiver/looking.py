@@ -39,6 +39,10 @@ class Looking:
             return row, await self._database.connections(customer_id=row.customer.id)
         raise ConfigError(f"there is no customer {name}", hint="The list of customers shows them.")
 
+    async def exists(self, name: str) -> bool:
+        """Whether there is a customer of that name."""
+        return bool(await self._database.customers_page(exactly=name))
+
     async def deliveries(
         self, *, customer: str | None = None, state: DeliveryState | None = None, after: int = 0, limit: int = 50
     ) -> Sequence[DeliveryRow]:

@@ -100,11 +100,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     console: Annotated[
         str, _field("Where the console is served, such as 127.0.0.1:8470; empty for nowhere. Elsewhere than on loopback it needs TLS.")
     ] = ""
-    console_url: Annotated[str, _field("The console's address as people use it, such as https://archive.example.com, if it is another.")] = ""
+    console_url: Annotated[
+        str, _field("The console's address as people use it, such as https://archive.example.com, if it is another.")
+    ] = ""
     console_certificate: Annotated[str, _field("The file with the console's TLS certificate.")] = ""
     console_private_key: Annotated[str, _field("The file with the certificate's private key.")] = ""
     console_proxies: Annotated[
         str, _field("Addresses of proxies with TLS in front of the console, separated by commas; they tell who asks.")
+    ] = ""
+    webhooks: Annotated[
+        str,
+        _field("Where phone systems may call this process when something happens, such as 127.0.0.1:8471; empty: they are only asked."),
+    ] = ""
+    webhooks_url: Annotated[
+        str, _field("How they reach it, such as https://archive.example.com; of each process its own. Empty: at that address itself.")
     ] = ""
     uploads_in_flight: Annotated[int, msgspec.Meta(ge=1, description="Most items on their way at one time, over all lanes.")] = 2000
     bytes_in_flight: Annotated[

@@ -46,11 +46,12 @@ async def test_kills_throttles_and_a_lagging_search_make_no_second_file(machine:
     wanted = {*hashes.values(), hashlib.sha256(big).hexdigest()}
     login = drive.add_user("acme", Limits(list_lag=3600.0, latency=0.01, writes_per_second=30.0, write_burst=4.0))
     await add_drive_customer(machine, drive, login, folder)
-    killed = []
+    killed, shown = [], b""
     for point in KILLS:
         process = await machine.start("run", "--until-empty", ARCHIVER_TESTING="1", ARCHIVER_FAILPOINTS=f"{point}=kill")
         _, said = await process.communicate()
         assert process.returncode in {0, -signal.SIGKILL}, said.decode()
+        shown += said
         if process.returncode == -signal.SIGKILL:
             killed.append(point)
     assert killed == list(KILLS)
@@ -61,3 +62,7 @@ async def test_kills_throttles_and_a_lagging_search_make_no_second_file(machine:
     assert len(files) == ITEMS + 1
     assert {file.sha256 for file in files} == wanted
     assert all(file.revisions == 1 for file in files)
+    shown += b"".join(path.read_bytes() for path in machine.home.rglob("*") if path.is_file() and "recordings" not in path.parts)
+    tokens = [token for grant in drive.grants.of("acme") for token in grant.access]
+    assert tokens
+    assert not [secret for secret in (login.refresh_token, login.client_secret, *tokens) if secret.encode() in shown]

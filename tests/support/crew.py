@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -235,22 +235,22 @@ class Crew:
     async def check(self) -> None:
         """Nothing lost, nothing twice, nothing corrupt; nobody had two owners, by the database and by the storage's own ledger."""
         ledger = await self.sandbox.ledger()
+        processes = {name: number for number in range(len(self.workers)) for name in self.names(number)}
         for name, hashes in self.hashes.items():
             files = ledger.files_of(name)
             assert len(files) == len(hashes), f"{name}: {len(files)} files of {len(hashes)}"
             assert {record.sha256 for record in files} == hashes
             assert all(record.revisions == 1 for record in files), "something was overwritten"
             assert not [record.path for record in files if "(1)" in record.path or "conflict" in record.path]
-            self._check_owners(name, ledger.accounts[name].callers)
+            self._check_owners(name, ledger.accounts[name].callers, processes)
         query = sql.SQL("SELECT count(*) FROM deliveries WHERE state <> 'archived'")
         assert self.server.execute(query, self.database) == [(0,)]
 
-    def _check_owners(self, customer: str, callers: Iterable[Caller]) -> None:
+    def _check_owners(self, customer: str, callers: Iterable[Caller], processes: Mapping[str, int]) -> None:
         taken = [change for change in self.changes(customer) if change.owner]
         epochs = [change.epoch for change in taken]
         assert epochs == sorted(set(epochs)), f"an epoch of {customer} was given twice: {taken}"
-        names = [self.names(number) for number in range(len(self.workers))]
-        moments = [(change.at, next(number for number, mine in enumerate(names) if change.owner in mine)) for change in taken]
+        moments = [(change.at, processes[change.owner]) for change in taken]
         tokens: dict[int, int] = {}
         for caller in callers:
             # Who owned the customer at the first of these calls, and whoever took it until the last of them.

@@ -11,7 +11,7 @@ import aiohttp
 from archiver.adapter import Secrets, check_options
 from archiver.model import Discovery, Kind
 from archiver.sandbox.ringcentral import RingCentral
-from archiver.sources.port import Context, Page, Source
+from archiver.sources.port import Context, Hooks, Page, Source
 from archiver.sources.ringcentral import RingCentralAdapter
 from genstage.clock import Clock, SystemClock
 from genstage.testing import VirtualClock, run
@@ -57,9 +57,11 @@ class Bench:
         phones: The sandbox.
         http: The sources' connections.
         adapter: Its budgets are this bench's alone.
+        hooks: Where the sandbox may call.
     """
 
-    def __init__(self, phones: RingCentral, http: aiohttp.ClientSession, clock: Clock | None = None) -> None:
+    def __init__(self, phones: RingCentral, http: aiohttp.ClientSession, clock: Clock | None = None, *, hooks: Hooks | None = None) -> None:
+        self.hooks = hooks
         self.phones = phones
         self.http = http
         self.clock = clock or SystemClock()
@@ -76,7 +78,7 @@ class Bench:
         login = self.phones.login()
         given = {"client_id": login.client_id, "client_secret": login.client_secret, "base_url": self.phones.url, "poll_interval": 0.05}
         given |= {"refresh_token": login.refresh_token} if refresh else {"jwt": login.jwt}
-        context = Context(clock=self.clock, http=self.http, secrets=secrets)
+        context = Context(clock=self.clock, http=self.http, secrets=secrets, hooks=self.hooks)
         source = self.adapter.open(check_options("ringcentral", self.adapter.options, {**given, **options}), context)
         self._opened.append(source)
         return source

@@ -7,7 +7,7 @@ import os
 import random
 import signal
 from collections.abc import Iterable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import Self
 
@@ -84,7 +84,8 @@ class Siege(Crew):
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         for worker in self.workers:
             if worker.returncode is None:
-                os.kill(worker.pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it ends just now
+                    os.kill(worker.pid, signal.SIGKILL)
         await self._stack.aclose()
 
     async def seat(self, seat: int, orders: str = "") -> Hand:

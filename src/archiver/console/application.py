@@ -16,7 +16,7 @@ from archiver.console.console import Console
 from archiver.console.guard import Guard
 from archiver.console.routes import ROUTES, Route
 from archiver.console.visit import Visit
-from archiver.errors import ArchiverError, ConfigError, DatabaseUnavailableError, DestinationError, UnavailableError
+from archiver.errors import ArchiverError, ConfigError, DatabaseUnavailableError, DestinationError, InvitationError, UnavailableError
 from archiver.people import RefusedError, TooOftenError, Who
 from archiver.proof.acting import acting
 
@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 _STATUS: tuple[tuple[type[ArchiverError], int], ...] = (
     (TooOftenError, 429),
     (RefusedError, 403),
+    (InvitationError, 410),
     (ConfigError, 422),
     (DatabaseUnavailableError, 503),
     (DestinationError, 502),

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 from starlette.responses import Response
 
-from archiver.console.pages import customers, entering, health, items, log, overview, people
+from archiver.console.pages import connect, customers, entering, health, items, log, overview, people
 from archiver.console.visit import Visit
 from archiver.people import Rank
 
@@ -58,6 +58,12 @@ ROUTES: tuple[Route, ...] = (
     Route(method="GET", path="/archive", answer=items.show_archive, rank=Rank.VIEWER),
     Route(method="GET", path="/failures", answer=items.show_failures, rank=Rank.VIEWER),
     Route(method="POST", path="/failures/retry", answer=items.retry_cause, rank=Rank.OPERATOR),
+    Route(method="GET", path="/connect", answer=connect.choose, rank=Rank.OPERATOR),
+    Route(method="POST", path="/connect", answer=connect.make, rank=Rank.OPERATOR),
+    Route(method="GET", path="/connect/answer", answer=connect.finish, why_open="the customer's browser comes back from the provider"),
+    Route(method="POST", path="/connect/confirm", answer=connect.confirm, why_open="the ticket is what lets somebody in"),
+    Route(method="GET", path="/connect/{link}", answer=connect.show_offer, why_open="the link is what lets a customer in"),
+    Route(method="POST", path="/connect/{link}", answer=connect.begin, why_open="as above"),
     Route(method="GET", path="/audit", answer=log.show, rank=Rank.VIEWER),
     Route(method="POST", path="/audit/check", answer=log.check, rank=Rank.ADMIN),
     Route(method="GET", path="/health", answer=health.show, rank=Rank.VIEWER),

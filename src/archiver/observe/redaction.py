@@ -15,9 +15,10 @@ __all__ = ["Redaction", "struck"]
 _SECRET = re.compile(
     r"(?P<bearer>\b(?:bearer|basic)\s+)[\w.~+/=-]{8,}"
     r"|\b(?:sl|ghp|xox[abp])[._-][\w.-]{8,}"  # tokens that tell by themselves what they are; Dropbox's begin with sl.
+    r"|\b(?:ya29\.|1//|GOCSPX-)[\w.-]{8,}"  # Google's
     r"|\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?"  # a JSON web token
     r"|(?P<name>\b(?:access_token|refresh_token|id_token|client_secret|app_secret|assertion|code|code_verifier|password|passwd|secret"
-    r"|signature|sig|x-amz-signature|x-amz-credential)(?:[\"']?\s*[=:]\s*|%3d)[\"']?)[^\s\"'&,;}]+"
+    r"|signature|sig|upload_id|x-amz-signature|x-amz-credential)(?:[\"']?\s*[=:]\s*|%3d)[\"']?)[^\s\"'&,;}]+"
     r"|(?P<user>://[^\s:/@]+:)[^\s@/]+(?=@)",
     re.IGNORECASE,
 )

@@ -5,7 +5,7 @@ In: a connection's options. Out: `Discovery` values for the collector, bytes for
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final, Protocol, runtime_checkable
 
 import aiohttp
@@ -16,7 +16,26 @@ from archiver.errors import ArchiverError
 from archiver.model import Discovery, Item
 from genstage.clock import Clock, SystemClock
 
-__all__ = ["ALONE", "Context", "Paced", "Page", "Room", "Source", "SourceAdapter"]
+__all__ = ["ALONE", "Context", "Hooks", "Paced", "Page", "Ring", "Room", "Source", "SourceAdapter"]
+
+
+Ring = Callable[[Mapping[str, str], bytes], tuple[int, Mapping[str, str]]]
+"""Takes what a provider tells: headers and body. Answers at once, with a status and headers; what it means is dealt with later."""
+
+
+class Hooks(Protocol):
+    """Where providers call us."""
+
+    prefix: str
+    """What every address begins with; only this process has such."""
+
+    def open(self, ring: Ring) -> str:
+        """A new address that a provider may be given; whatever is sent there goes to ``ring``."""
+        ...
+
+    def close(self, address: str) -> None:
+        """Nobody listens there any more; harmless when called twice."""
+        ...
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,11 +45,13 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
         clock: Time.
         http: The process's one HTTP session; None only for adapters that make no requests.
         secrets: Where secrets that the provider replaces are kept; None keeps them in memory only.
+        hooks: Where the provider may call; None if nobody can reach this process, so that it must be asked.
     """
 
     clock: Clock = SystemClock()
     http: aiohttp.ClientSession | None = None
     secrets: Secrets | None = None
+    hooks: Hooks | None = None
 
 
 ALONE: Final = Context()

@@ -10,7 +10,7 @@ from archiver.people import Rank
 from support.console import ConsoleWorld
 
 FILLED = re.compile(r"\{[a-z]+\}")
-OPEN = {"/static/{name}", "/login", "/welcome/{token}"}
+OPEN = {"/static/{name}", "/login", "/welcome/{token}", "/connect/answer", "/connect/confirm", "/connect/{link}"}
 """What everybody may ask; whoever adds to it says why in the table of the routes."""
 
 

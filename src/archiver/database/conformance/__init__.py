@@ -21,7 +21,6 @@ from __future__ import annotations
 import pytest
 
 from archiver.database.conformance.audit import AuditConformance
-from archiver.database.conformance.browsing import BrowsingConformance
 from archiver.database.conformance.births import BirthConformance
 from archiver.database.conformance.browsing import BrowsingConformance
 from archiver.database.conformance.connecting import ConnectingConformance

@@ -12,7 +12,6 @@ from archiver.database.engine.browses import Browses
 from archiver.database.engine.connecting import Connects
 from archiver.database.engine.credentials import KeepsCredentials
 from archiver.database.engine.keeping_audit import KeepsAudit
-from archiver.database.engine.browses import Browses
 from archiver.database.engine.keeping_people import KeepsPeople
 from archiver.database.engine.surveying import Surveys
 from archiver.database.engine.upkeep import KeepsUp
@@ -34,7 +33,6 @@ from archiver.database.port import (
 from archiver.database.postgres import journal, owning, settling
 from archiver.database.postgres.address import Address
 from archiver.database.postgres.births import BirthRows, add_births
-from archiver.database.postgres.finding import VectorFinder
 from archiver.database.postgres.finding import VectorFinder
 from archiver.database.postgres.handle import HANG_SECONDS, Handle
 from archiver.database.postgres.hints import Listener

@@ -12,7 +12,6 @@ from archiver.database.engine.browses import Browses
 from archiver.database.engine.connecting import Connects
 from archiver.database.engine.credentials import KeepsCredentials
 from archiver.database.engine.keeping_audit import KeepsAudit
-from archiver.database.engine.browses import Browses
 from archiver.database.engine.keeping_people import KeepsPeople
 from archiver.database.engine.migrating import migrate
 from archiver.database.engine.surveying import Surveys
@@ -20,7 +19,6 @@ from archiver.database.engine.upkeep import KeepsUp
 from archiver.database.port import Birth, Births, DeliveryRow, LaneCounters, LaneRecord, Owner, Settled, Start, Want, Worker
 from archiver.database.sqlite import opening, owning, settling
 from archiver.database.sqlite.births import BirthRows, add_births
-from archiver.database.sqlite.finding import FtsFinder
 from archiver.database.sqlite.finding import FtsFinder
 from archiver.database.sqlite.handle import Handle
 from archiver.database.sqlite.lock import ServeLock

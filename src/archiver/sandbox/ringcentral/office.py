@@ -8,7 +8,7 @@ from typing import Any
 
 from archiver.sandbox.ringcentral.records import Attachment, Call, Extension, Leg, Message, Party, Recording
 
-__all__ = ["Office"]
+__all__ = ["ACCOUNT_ID", "Office"]
 
 ACCOUNT_ID = 809_646_016
 FIRST_EXTENSION = 62_274_000
@@ -24,10 +24,14 @@ class Office:
         now: Seconds since the epoch.
         recording_cap: More recordings than that push the oldest out.
         mailbox_cap: More unread voicemails and received faxes of an extension than that push its oldest out.
+
+    Attributes:
+        on_event: Told of calls that end and of messages that come, with the address that events have at RingCentral and its body.
     """
 
     def __init__(self, now: Callable[[], float], *, recording_cap: int = 100_000, mailbox_cap: int = 200) -> None:
         self.now = now
+        self.on_event: Callable[[str, dict[str, Any]], None] = lambda _event, _body: None
         self.extensions: dict[int, Extension] = {}
         self.calls: dict[str, Call] = {}
         self.messages: dict[int, Message] = {}
@@ -93,6 +97,10 @@ class Office:
         for leg in legs:
             if leg.recording is not None:
                 self.recordings[leg.recording.id] = (call, leg.recording)
+        if start is None:  # it has just ended
+            party = {"extensionId": str(extension.id), "direction": call.direction, "status": {"code": "Disconnected"}}
+            session = {"sessionId": call.session_id, "telephonySessionId": f"s-{call.session_id}", "parties": [party]}
+            self.on_event(f"/restapi/v1.0/account/{ACCOUNT_ID}/telephony/sessions", session)
         return call
 
     def _recorded(self, sound: bytes | None, began: float) -> Recording | None:
@@ -126,6 +134,10 @@ class Office:
         self.messages[message.id] = message
         self._by_extension[extension.id].append(message)
         self._overwrite_oldest(extension.id)
+        if "created_at" not in more:  # it has just come
+            changes = [{"type": message.type, "newCount": 1, "updatedCount": 0}]
+            body = {"extensionId": extension.id, "changes": changes}
+            self.on_event(f"/restapi/v1.0/account/{ACCOUNT_ID}/extension/{extension.id}/message-store", body)
         return message
 
     def attach(self, message: Message, type: str, content_type: str, content: bytes, **more: Any) -> Attachment:  # noqa: A002  RingCentral's name

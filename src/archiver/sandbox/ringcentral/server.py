@@ -24,6 +24,7 @@ from archiver.sandbox.ringcentral.state import Phones
 __all__ = ["RingCentral"]
 
 HOST = "127.0.0.1"
+SUBSCRIPTIONS = "/restapi/v1.0/subscription"
 TOKEN_ROUTE = "oauth/token"  # noqa: S105  the name of a route
 
 
@@ -63,6 +64,7 @@ class RingCentral(Phones):
     async def close(self) -> None:
         """Ends every connection; harmless when called twice."""
         self._closing.set()
+        await asyncio.to_thread(self.bells.close)
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -78,6 +80,8 @@ class RingCentral(Phones):
             return _sent(self._authorise(request))
         if path == "/restapi/oauth/token":
             return await self._serve(request, (TOKEN_ROUTE, "Auth"), lambda: self._token(request))
+        if path.startswith(SUBSCRIPTIONS):
+            return await self._serve(request, ("subscription", "Medium"), lambda: self._subscription(request))
         for route in ROUTES:
             found = route[2].fullmatch(path)
             if found is not None and request.method == "GET":
@@ -141,6 +145,11 @@ class RingCentral(Phones):
             range=request.headers.get("Range", ""),
         )
         return route[3](asked)
+
+    async def _subscription(self, request: web.BaseRequest) -> Answer:
+        self.grants.authenticate(request.headers.get("Authorization", ""), self.clock.now())
+        said = await self.bells.answer(request.method, request.path.removeprefix(SUBSCRIPTIONS), await request.read())
+        return Answer(status=204) if said is None else Answer(body=msgspec.json.encode(said))
 
     def _authorise(self, request: web.BaseRequest) -> Answer:
         """Nobody sits at the sandbox: the page says yes at once, for the extension that ``user`` names, else for the first."""

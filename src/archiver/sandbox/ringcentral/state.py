@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from archiver.sandbox.faults import FaultScript
+from archiver.sandbox.ringcentral.bells import Bells
 from archiver.sandbox.ringcentral.grants import ACCESS_SECONDS, Grants, Login
 from archiver.sandbox.ringcentral.ledger import GroupRecord, Ledger
 from archiver.sandbox.ringcentral.limits import LIMITS, GroupLimit, GroupMeter
@@ -64,6 +65,8 @@ class Phones:
         self.office = Office(self.clock.now, recording_cap=recording_cap)
         self.grants = Grants(access_seconds)
         self.faults = FaultScript()
+        self.bells = Bells(self.clock.now, self.faults)
+        self.office.on_event = self.bells.ring
         self.ledger = Ledger()
         self._meters: dict[tuple[int, str, str], GroupMeter] = {}
 

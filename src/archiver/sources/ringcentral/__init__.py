@@ -20,6 +20,7 @@ source ──> rounds ──> calls ────> api ──> budget
 | `contents` | the bytes behind an address |
 | `api` | one HTTP call: token, turn, what a refusal means |
 | `budget` | the limits as the headers tell them; pure |
+| `webhooks` | being called: subscriptions, and what they tell |
 | `errors` | RingCentral's language, translated: the only place that reads its words |
 | `wire` | the shapes of answers |
 

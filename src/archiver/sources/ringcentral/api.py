@@ -10,6 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import aiohttp
+import msgspec
 from yarl import URL
 
 from archiver.errors import ConfigError, MisconfiguredError, SourceThrottledError, UnavailableError
@@ -30,6 +31,7 @@ GROUPS: Final[Mapping[str, str]] = {
     "attachment": "Medium",
     "message-store": "Light",
     "message-sync": "Light",
+    "subscription": "Medium",
     "token": "Auth",
 }
 """The groups that the API's description names; the answers' headers correct them."""
@@ -91,14 +93,18 @@ class Api:
     def __repr__(self) -> str:
         return f"Api({self._base!r})"
 
-    async def ask(self, route: str, address: str, shape: Any, query: Sequence[tuple[str, str]] = ()) -> Any:
-        """Looks: waits for its turn, and for the end of a penalty.
+    async def ask(  # noqa: PLR0913  the parts of one request
+        self, route: str, address: str, shape: Any, query: Sequence[tuple[str, str]] = (), *, method: str = "GET", body: Any = None
+    ) -> Any:
+        """Looks, or says: waits for its turn, and for the end of a penalty.
 
         Args:
             route: One of `GROUPS`.
             address: A path, or a whole address that RingCentral gave.
             shape: Of the answer.
             query: More parameters.
+            method: Of HTTP.
+            body: What is said, as JSON; saying it twice must be harmless.
 
         Raises:
             ArchiverError: See `archiver.sources.ringcentral.errors`.
@@ -108,7 +114,10 @@ class Api:
         for _ in range(_REFUSALS):
             budget, grant = await self._look_turn(route)
             access = await self._access(budget, grant)
-            reply = await self._fetch(route, url, query, access, (budget, grant))
+            said = None if body is None else msgspec.json.encode(body)
+            reply = await self._fetch(route, url, query, access, (budget, grant), method=method, said=said)
+            if reply.status == 204:
+                return None
             if reply.status == 200:
                 return decode(reply.body, shape)
             if reply.status == 401 and not renewed:
@@ -196,13 +205,24 @@ class Api:
 
     # -- sending --------------------------------------------------------------------------------------------------------------------
 
-    async def _fetch(self, route: str, url: URL, query: Sequence[tuple[str, str]], access: Access, turn: tuple[Budget, Grant]) -> Reply:
-        response = await self._send(route, url, query, access, turn, headers={}, limits=_JSON_LIMITS)
+    async def _fetch(  # noqa: PLR0913  the parts of one request
+        self,
+        route: str,
+        url: URL,
+        query: Sequence[tuple[str, str]],
+        access: Access,
+        turn: tuple[Budget, Grant],
+        *,
+        method: str,
+        said: bytes | None,
+    ) -> Reply:
+        headers = {} if said is None else {"Content-Type": "application/json"}
+        response = await self._send(route, url, query, access, turn, headers=headers, limits=_JSON_LIMITS, method=method, said=said)
         async with response:
-            if response.status != 200:
+            if response.status not in {200, 204}:
                 return Reply(status=response.status, headers=response.headers, body=await _beginning(response, route))
             try:
-                return Reply(status=200, headers=response.headers, body=await response.read())
+                return Reply(status=response.status, headers=response.headers, body=await response.read())
             except NETWORK_ERRORS as error:
                 raise network_error(error, route) from None
 
@@ -216,13 +236,22 @@ class Api:
         *,
         headers: Mapping[str, str],
         limits: aiohttp.ClientTimeout,
+        method: str = "GET",
+        said: bytes | None = None,
     ) -> aiohttp.ClientResponse:
         """Sends, and tells the budget how it ended."""
         budget, grant = turn
         sent = {"Authorization": f"Bearer {access.token}", "User-Agent": _AGENT, **headers}
         try:
-            response = await self._http.get(
-                url, params=query or None, headers=sent, timeout=limits, max_redirects=3, middlewares=(self._counted(turn),)
+            response = await self._http.request(
+                method,
+                url,
+                params=query or None,
+                headers=sent,
+                data=said,
+                timeout=limits,
+                max_redirects=3,
+                middlewares=(self._counted(turn),),
             )
         except BaseException as error:
             budget.lost(grant, self._clock.time())

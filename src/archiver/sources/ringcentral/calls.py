@@ -8,7 +8,7 @@ and some hours before it, is passed over again. Rows are filtered by the time at
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -49,15 +49,25 @@ class Calls:
         api: Makes the calls.
         contents: Knows what recordings are.
         settings: How far back.
+        seen: Told of the rows that a look had.
     """
 
-    def __init__(self, api: Api, contents: Contents, settings: RingCentralSettings) -> None:
+    def __init__(
+        self, api: Api, contents: Contents, settings: RingCentralSettings, seen: Callable[[Sequence[Record]], None] = lambda _: None
+    ) -> None:
+        self._seen = seen
         self._api = api
         self._contents = contents
         self._settings = settings
 
-    async def look(self, state: State, reader: Reader, now: Millis) -> AsyncIterator[Sequence[Discovery]]:
+    async def look(self, state: State, reader: Reader, now: Millis, *, told: bool = False) -> AsyncIterator[Sequence[Discovery]]:
         """One step: a slice of an open pass, or what changed since the last look. The state is what it is after what was yielded.
+
+        Args:
+            state: Of every stream.
+            reader: Makes discoveries.
+            now: The time.
+            told: A call has just ended, so it is worth a look though the last one was not long ago.
 
         Yields:
             Discoveries, up to some thousand rows' worth at a time.
@@ -66,7 +76,7 @@ class Calls:
         if not stream.open_at and now - stream.full_at >= self._settings.reconcile_hours * 3_600_000:
             back = self._settings.reconcile_days * _DAY if stream.full_at else _LOG_DAYS * _DAY
             await self._open(state, max(self._settings.since, now - int(back)), now)
-        elif stream.token and now - stream.looked_at >= self._settings.poll_interval * 1000:
+        elif stream.token and (told or now - stream.looked_at >= self._settings.poll_interval * 1000):
             try:
                 found = await self._changed(state, reader)
             except ParameterError:  # more changed than an answer can tell, or the token is too old
@@ -131,6 +141,7 @@ class Calls:
             stream.open_at, stream.full_at = 0, stream.open_end
 
     async def _read(self, rows: Sequence[Record], state: State, reader: Reader) -> list[Discovery]:
+        self._seen(rows)
         if not state.media_type and Kind.RECORDING in self._settings.kinds:
             await self._learn(rows, state)
         if state.media_type:

@@ -18,7 +18,7 @@ import msgspec
 
 from archiver.errors import MisconfiguredError, SourceGoneError
 from archiver.model import Discovery, Kind, Millis
-from archiver.sources.port import Page
+from archiver.sources.port import Hooks, Page
 from archiver.sources.ringcentral.api import Api
 from archiver.sources.ringcentral.calls import Calls
 from archiver.sources.ringcentral.contents import Contents
@@ -26,6 +26,7 @@ from archiver.sources.ringcentral.cursor import State, Stream
 from archiver.sources.ringcentral.messages import Messages
 from archiver.sources.ringcentral.records import Reader
 from archiver.sources.ringcentral.settings import RingCentralSettings
+from archiver.sources.ringcentral.webhooks import Webhooks
 from archiver.sources.ringcentral.wire import Extension, Listed
 from genstage.clock import Clock
 
@@ -50,15 +51,17 @@ class Rounds:
         contents: Knows what recordings are.
         settings: What is fetched, how often, how far back.
         clock: Time.
-        closing: Set when it is to end.
+        hooks: Where RingCentral may call; None if it must be asked.
     """
 
-    def __init__(self, api: Api, contents: Contents, settings: RingCentralSettings, clock: Clock, closing: asyncio.Event) -> None:
+    def __init__(self, api: Api, contents: Contents, settings: RingCentralSettings, clock: Clock, hooks: Hooks | None = None) -> None:
         self._api = api
         self._settings = settings
         self._clock = clock
-        self._closing = closing
-        self._calls = Calls(api, contents, settings)
+        self._wake = asyncio.Event()
+        self._closing = False
+        self._webhooks = Webhooks(api, hooks, clock, self._wake)
+        self._calls = Calls(api, contents, settings, self._webhooks.looked_at_calls)
         self._messages = Messages(api, settings)
         self._owners: dict[str, str] = {}
         self._people_at = float("-inf")
@@ -67,8 +70,10 @@ class Rounds:
         """Pages without end; see `archiver.sources.port.Source.discover`."""
         state, written = State.read(cursor), cursor
         began, quiet = self._now(), 0
-        while not self._closing.is_set():
+        while not self._closing:
+            self._wake.clear()
             reader = await self._reader(state)
+            await self._webhooks.keep(state.stores, calls=bool(self._settings.kinds & _CALL_KINDS))
             due = self._due(state)
             if due is not None:
                 quiet += 1
@@ -88,6 +93,12 @@ class Rounds:
             if due is None:
                 await self._rest(state)
 
+    def close(self) -> None:
+        """Ends every walk."""
+        self._closing = True
+        self._wake.set()
+        self._webhooks.close()
+
     # -- who is next ----------------------------------------------------------------------------------------------------------------
 
     def _due(self, state: State) -> str | None:
@@ -96,7 +107,11 @@ class Rounds:
         oldest, store = min(state.stores.items(), key=lambda entry: entry[1].looked_at, default=(None, Stream()))
         if oldest is not None and self._ready_at(store) > now:
             oldest = None
-        calls = self._settings.kinds & _CALL_KINDS and (_goes_on(state.calls) or self._ready_at(state.calls) <= now)
+        if (told := self._webhooks.store(state.stores)) is not None:
+            oldest = told
+        calls = self._settings.kinds & _CALL_KINDS and (
+            _goes_on(state.calls) or self._ready_at(state.calls) <= now or self._webhooks.next_look <= 0
+        )
         # While the call log has to wait for its turn, stores need not: another limit counts for them.
         if calls and (oldest is None or self._api.wait("call-log") <= self._api.wait("message-sync")):
             return _CALLS
@@ -117,10 +132,10 @@ class Rounds:
         now = self._now()
         streams = [stream for stream in _streams(state) if stream is not state.calls or self._settings.kinds & _CALL_KINDS]
         due = min((self._ready_at(stream) for stream in streams), default=now + self._settings.poll_interval * 1000)
-        wait = min((due - now) / 1000, self._people_at + _EXTENSIONS_SECONDS - self._clock.time())
+        wait = min((due - now) / 1000, self._people_at + _EXTENSIONS_SECONDS - self._clock.time(), self._webhooks.next_look)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(0.001, wait)):
-                await self._closing.wait()
+                await self._wake.wait()
 
     # -- looking --------------------------------------------------------------------------------------------------------------------
 
@@ -138,8 +153,10 @@ class Rounds:
         now = self._now()
         found_by: AsyncIterator[Sequence[Discovery]]
         if due == _CALLS:
-            stream, found_by = state.calls, self._calls.look(state, reader, now)
+            told = self._webhooks.next_look <= 0
+            stream, found_by = state.calls, self._calls.look(state, reader, now, told=told)
         else:
+            self._webhooks.looking_at_store(due)
             stream = state.stores[due]
             found_by = self._messages.look(due, stream, reader, now)
         try:
@@ -147,6 +164,8 @@ class Rounds:
                 yield found
         except (MisconfiguredError, SourceGoneError) as error:
             stream.looked_at, stream.trouble = now, error.message
+            if due == _CALLS:
+                self._webhooks.looked_at_calls(())
 
     async def _reader(self, state: State) -> Reader:
         """Makes discoveries of records; knows who there is, as of some minutes ago."""

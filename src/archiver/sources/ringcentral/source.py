@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -34,11 +33,10 @@ class RingCentralSource:
 
     def __init__(self, context: Context, settings: RingCentralSettings, credentials: Credentials, budgets: Budgets) -> None:
         self._settings = settings
-        self._closing = asyncio.Event()
         api = Api(context, settings.base_url, credentials, budgets)
         self._api = api
         self._contents = Contents(api, context.clock)
-        self._rounds = Rounds(api, self._contents, settings, context.clock, self._closing)
+        self._rounds = Rounds(api, self._contents, settings, context.clock, context.hooks)
 
     def __repr__(self) -> str:
         return f"RingCentralSource({self._settings.base_url!r})"
@@ -78,4 +76,4 @@ class RingCentralSource:
 
     async def close(self) -> None:
         """Ends every watch; the HTTP session is the process's. See `Source.close`."""
-        self._closing.set()
+        self._rounds.close()
