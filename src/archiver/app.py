@@ -11,11 +11,12 @@ import aiohttp
 
 from archiver import registry
 from archiver.adapter import Option, check_options
-from archiver.connecting import Connecting
+from archiver.connecting import Connecting, link_of
 from archiver.database.browsing import CustomerRow
 from archiver.database.port import DeliveryRow, LaneCounters, WorkerRow
 from archiver.destinations.port import Account, Context, Destination, Pace, Unpaced
 from archiver.engines import Engine, Standing, standing_of
+from archiver.erasing import Erasing, Parting
 from archiver.errors import ArchiverError, ConfigError, DatabaseUnavailableError
 from archiver.hooks import listening
 from archiver.keeping import GivenSecrets, KeptSecrets, opened
@@ -25,11 +26,11 @@ from archiver.model import Connection, ConnectionState, Customer, CustomerState,
 from archiver.naming import DEFAULT_TEMPLATE, check_template
 from archiver.observe.address import address_of
 from archiver.observe.pulse import under_way
+from archiver.people import Door
 from archiver.pipeline.assembly import Assembly, Parts
 from archiver.pipeline.collector import Collector
 from archiver.pipeline.contents import Contents
 from archiver.pipeline.events import Listener, ignore_event
-from archiver.people import Door
 from archiver.pipeline.share import Budget
 from archiver.proof.auditing import Auditor, audited
 from archiver.rotation import KeyRing
@@ -67,6 +68,7 @@ class Archiver:
         auditor: Writes and checks the audit log; see `archiver.proof.auditing`.
         connecting: Connects customers' storages and phone systems; see ``archiver.connecting``.
         keys: The keys that seal credentials.
+        erasing: What customers are kept for, and what goes; see ``archiver.erasing``.
     """
 
     def __init__(self, settings: Settings, engine: Engine, http: aiohttp.ClientSession, clock: Clock) -> None:
@@ -77,9 +79,12 @@ class Archiver:
         self._clock = clock
         provider = AwsKms(settings.kms_key) if settings.kms_key else None
         self._vault = Vault(keys=settings.key.reveal(), key_file=settings.key_file, provider=provider)
-        self.keys = KeyRing(engine.database, self._vault)
-        self.connecting = Connecting(engine.database, self._vault, http, clock, changed=self._changed)
         self.auditor = Auditor(engine.database)
+        self.keys = KeyRing(engine.database, self._vault, self.auditor)
+        self.connecting = Connecting(engine.database, self._vault, http, clock, auditor=self.auditor, changed=self._changed)
+        self.erasing = Erasing(
+            Parting(engine.database, self._vault, http, clock, self._open_destination, link_of), self.auditor, changed=self._changed
+        )
         self._assembly: Assembly | None = None
         self._hooks: Hooks | None = None
         self._lookout = Lookout(engine.database, clock)
@@ -159,7 +164,7 @@ class Archiver:
         """
         settings = self._settings
         await self.check_key()
-        quiet = quiet_services(settings, self._database, self._vault, self._http, self._clock)
+        quiet = quiet_services(settings, self._database, self._vault, self._http, self._clock, erase=self.erasing.due)
         await self.auditor.record("run", result="started")
         self._assembly = Assembly(
             Parts(
@@ -249,13 +254,17 @@ class Archiver:
             else:
                 accounts.append(await self._ping(spec.adapter, values) if ping else None)
         customer = await self._database.add_customer(name, path_template=template, weight=weight)
-        connections = []
+        connections: list[Connection] = []
         for role, spec, values in checked:
             secret = {key: values.pop(key) for key in list(values) if key in spec.secrets}
             sealed = {
                 key: self._vault.seal(text, customer=str(customer.id), adapter=spec.adapter, field=key) for key, text in secret.items()
             }
-            connections.append(await self._database.add_connection(customer.id, role, spec.adapter, values, sealed))
+            account = accounts[len(connections)]
+            name_of, kinds = account.name if account else "", spec.kinds
+            connections.append(
+                await self._database.add_connection(customer.id, role, spec.adapter, values, sealed, account=name_of, kinds=kinds)
+            )
         self._changed()
         known = {connection.id: account for connection, account in zip(connections, accounts, strict=True) if account is not None}
         return CustomerAdded(customer=customer, connections=connections, accounts=known)

@@ -84,6 +84,9 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True):
         epoch: The fencing token: grows each time another worker takes the customer.
         path_template: How paths in the customer's storage are made; see ``archiver.naming``.
         created_at: When the customer was added.
+        hold: Why nothing of the customer may be erased; empty if that may be.
+        keep_days: For so many days after it became known nothing may be erased.
+        erase_days: After so many days it is erased by itself; 0 never.
     """
 
     id: int
@@ -93,6 +96,9 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int = 0
     path_template: str
     created_at: Millis
+    hold: str = ""
+    keep_days: int = 0
+    erase_days: int = 0
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):

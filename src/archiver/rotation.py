@@ -14,6 +14,7 @@ import msgspec
 
 from archiver.database.port import Database, SealedRow
 from archiver.errors import ConfigError
+from archiver.proof.auditing import Auditor
 from archiver.vault import Vault
 
 __all__ = ["KeyRing", "Keys", "Rotation"]
@@ -57,9 +58,11 @@ class KeyRing:
     Args:
         database: Where the sealed secrets are.
         vault: Where the keys are.
+        auditor: Told what was done.
     """
 
-    def __init__(self, database: Database, vault: Vault) -> None:
+    def __init__(self, database: Database, vault: Vault, auditor: Auditor) -> None:
+        self.auditor = auditor
         self._database = database
         self._vault = vault
 
@@ -98,6 +101,7 @@ class KeyRing:
             done += sum(vault.sealed_with(sealed) != first for row in rows for sealed in row.secrets.values())
             told(done, total)
         left = sum(number for key, number in (await self.show()).sealed.items() if key != first)
+        await self.auditor.record("keys rotate", first, detail={"fresh": made, "resealed": max(0, done - left), "left": left})
         return Rotation(key=first, fresh=made, resealed=max(0, done - left), left=left)
 
     async def retire(self) -> tuple[str, ...]:
@@ -114,7 +118,9 @@ class KeyRing:
         if needed:
             which = ", ".join(f"{key} ({number})" for key, number in sorted(needed.items()))
             raise ConfigError(f"credentials are still sealed with older keys: {which}", hint="First: archiver keys rotate")
-        return await asyncio.to_thread(self._vault.drop_keys)
+        gone = await asyncio.to_thread(self._vault.drop_keys)
+        await self.auditor.record("keys retire", ", ".join(gone))
+        return gone
 
     def _anew(self, row: SealedRow, name: str, first: str) -> bytes:
         sealed = row.secrets[name]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Awaitable, Callable
 
 import aiohttp
 
@@ -16,14 +17,22 @@ from archiver.database.port import Database
 from archiver.errors import ConfigError
 from archiver.model import Role
 from archiver.settings import Settings
-from archiver.upkeep import Channelled, Clearing, Mail, Notices, Quiet, Renewal, Rounds, Webhook
+from archiver.upkeep import Channelled, Clearing, Expiry, Mail, Notices, Quiet, Renewal, Rounds, Webhook
 from archiver.vault import Vault
 from genstage.clock import Clock
 
 __all__ = ["quiet_services"]
 
 
-def quiet_services(settings: Settings, database: Database, vault: Vault, http: aiohttp.ClientSession, clock: Clock) -> Rounds:
+def quiet_services(  # noqa: PLR0913  the parts of a process
+    settings: Settings,
+    database: Database,
+    vault: Vault,
+    http: aiohttp.ClientSession,
+    clock: Clock,
+    *,
+    erase: Callable[[], Awaitable[object]],
+) -> Rounds:
     """What runs beside the pipeline, in the one process of several that has served longest.
 
     Raises:
@@ -38,6 +47,7 @@ def quiet_services(settings: Settings, database: Database, vault: Vault, http: a
         Notices(database, _channels(settings, http, clock), clock),
         Renewal(database, vault, http, clock, adapters=_linked, link_of=link_of),
         Clearing(database, clock),
+        Expiry(erase),
     ]
     return Rounds(services, leads, clock)
 

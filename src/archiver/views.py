@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from archiver.destinations.port import Account
-from archiver.model import Connection, ConnectionState, Customer, LaneId, Millis
+from archiver.model import Connection, ConnectionState, Customer, Kind, LaneId, Millis
 
 __all__ = ["ConnectionSpec", "CustomerAdded", "CustomerView", "Imported", "LaneProgress", "Progress"]
 
@@ -19,11 +19,13 @@ class ConnectionSpec(msgspec.Struct, frozen=True, kw_only=True):
         adapter: Its name in the registry.
         options: Names and texts.
         secrets: Names and texts of the secret options; never shown.
+        kinds: Of a destination: which kinds of items go there; empty for all.
     """
 
     adapter: str
     options: Mapping[str, str] = {}
     secrets: Mapping[str, str] = {}
+    kinds: Sequence[Kind] = ()
 
     def __repr__(self) -> str:
         return f"ConnectionSpec(adapter={self.adapter!r}, options={dict(self.options)!r}, secrets=<{len(self.secrets)}>)"

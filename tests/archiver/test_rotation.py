@@ -13,6 +13,7 @@ from archiver.database.sqlite import SqliteDatabase
 from archiver.errors import ConfigError
 from archiver.keeping import opened
 from archiver.model import Role
+from archiver.proof.auditing import Auditor
 from archiver.rotation import KeyRing
 from archiver.vault import Vault, new_key
 
@@ -55,7 +56,7 @@ async def tokens(database: SqliteDatabase, vault: Vault) -> list[str]:
 
 async def test_everything_is_sealed_anew(database: SqliteDatabase, vault: Vault, tmp_path: Path) -> None:
     """With a fresh key; the texts are the same, and afterwards the old key can go."""
-    ring = KeyRing(database, vault)
+    ring = KeyRing(database, vault, Auditor(database))
     before = await tokens(database, vault)
     (old,) = (await ring.show()).held
     said: list[tuple[int, int]] = []
@@ -73,9 +74,9 @@ async def test_a_rotation_that_was_interrupted_is_gone_on_with(database: SqliteD
     """Half is under the fresh key; everything opens all the time; the next one makes no third key, and seals only the rest."""
     before = await tokens(database, vault)
     with pytest.raises(KeyboardInterrupt):
-        await KeyRing(database, vault).rotate(told=interrupt)
+        await KeyRing(database, vault, Auditor(database)).rotate(told=interrupt)
     later = Vault(key_file=tmp_path / "archiver.key")
-    ring = KeyRing(database, later)
+    ring = KeyRing(database, later, Auditor(database))
     keys = await ring.show()
     assert len(keys.held) == 2
     assert set(keys.sealed) == set(keys.held)
@@ -107,10 +108,10 @@ async def test_a_token_that_is_replaced_meanwhile_is_not_lost(database: SqliteDa
                     await database.replace_secret(first.id, "refresh_token", old=first.secrets["refresh_token"], new=fresh)
                 yield page
 
-    done = await Racing(database, vault).rotate()
+    done = await Racing(database, vault, Auditor(database)).rotate()
     assert (done.left, done.resealed) == (1, TOKENS - 1)
     assert "from-the-service" in await tokens(database, vault)
-    assert (await KeyRing(database, vault).rotate()).left == 0
+    assert (await KeyRing(database, vault, Auditor(database)).rotate()).left == 0
 
 
 async def test_keys_of_the_environment_are_only_sealed_with(database: SqliteDatabase, tmp_path: Path) -> None:
@@ -118,11 +119,11 @@ async def test_keys_of_the_environment_are_only_sealed_with(database: SqliteData
     old = next(line for line in (tmp_path / "archiver.key").read_text().splitlines() if not line.startswith("#"))
     given = Vault(keys=f"{new_key()},{old}", key_file=tmp_path / "none")
     with pytest.raises(ConfigError, match="which is not held"):
-        await KeyRing(database, Vault(keys=new_key(), key_file=tmp_path / "none")).rotate(fresh=False)
-    done = await KeyRing(database, given).rotate(fresh=False)
+        await KeyRing(database, Vault(keys=new_key(), key_file=tmp_path / "none"), Auditor(database)).rotate(fresh=False)
+    done = await KeyRing(database, given, Auditor(database)).rotate(fresh=False)
     assert (done.fresh, done.left, done.key) == (False, 0, given.ids()[0])
     with pytest.raises(ConfigError, match="ARCHIVER_KEY"):
-        await KeyRing(database, given).retire()
+        await KeyRing(database, given, Auditor(database)).retire()
 
 
 async def test_there_may_be_nothing_yet(tmp_path: Path) -> None:
@@ -130,7 +131,7 @@ async def test_there_may_be_nothing_yet(tmp_path: Path) -> None:
     database = SqliteDatabase(tmp_path / "archiver.db")
     await database.open()
     vault = Vault(key_file=tmp_path / "archiver.key")
-    ring = KeyRing(database, vault)
+    ring = KeyRing(database, vault, Auditor(database))
     keys = await ring.show()
     assert (keys.held, keys.sealed) == ((), {})
     assert not (tmp_path / "archiver.key").exists()

@@ -10,6 +10,7 @@ import aiohttp
 from archiver.connecting import Connecting
 from archiver.database.sqlite import SqliteDatabase
 from archiver.model import Customer
+from archiver.proof.auditing import Auditor
 from archiver.sandbox import Sandbox
 from archiver.sandbox.account import Account
 from archiver.vault import Vault, new_key
@@ -52,7 +53,7 @@ class Scene:
         self.vault = Vault(keys=new_key(), key_file=Path("/nonexistent"))
         self.clock = MovableClock()
         self.told = 0
-        self.desk = Connecting(database, self.vault, http, self.clock, changed=self._tell)
+        self.desk = Connecting(database, self.vault, http, self.clock, auditor=Auditor(database), changed=self._tell)
 
     def _tell(self) -> None:
         self.told += 1

@@ -39,6 +39,9 @@ COMMANDS = {
     "customers add": ("archiver.cli.customers:add", "Add a customer: where its items come from, and where they go."),
     "customers list": ("archiver.cli.customers:list_all", "List every customer with its sources and destinations."),
     "customers pause": ("archiver.cli.customers:pause", "Serve a customer no more until it is resumed."),
+    "customers edit": ("archiver.cli.keeping:edit", "Change a customer: its share, how long its archive is kept, what goes where."),
+    "customers erase": ("archiver.cli.keeping:erase", "Erase what was archived for a customer, as far as it need not be kept."),
+    "customers remove": ("archiver.cli.keeping:remove", "Remove a paused customer, and forget its credentials."),
     "customers resume": ("archiver.cli.customers:resume", "Serve a paused customer again."),
     "connect": ("archiver.cli.connecting:connect", "Connect a customer's storage or phone system, and try it."),
     "connections link": ("archiver.cli.connecting:link", "Make a link with which a customer connects a storage, once."),
@@ -67,7 +70,7 @@ _GROUPS = {
     "audit": "Read and check the log of what was done.",
     "connections": "Let customers connect their storages.",
     "keys": "The keys that seal customers' credentials.",
-    "customers": "Add, list, pause and resume the customers that are archived.",
+    "customers": "Add, change, pause and remove the customers that are archived.",
     "config": "How Archiver is configured.",
     "items": "Single items, and what became of each.",
 }

@@ -13,11 +13,12 @@ from cyclopts import Parameter
 from archiver.app import Archiver, ConnectionSpec
 from archiver.cli.callback import Answer, Callback, answer_in, open_browser
 from archiver.cli.connections import Secrets, parse_connections
+from archiver.cli.keeping import kinds_of
 from archiver.cli.options import Options, settings_of
 from archiver.cli.output import Output, bytes_text
 from archiver.connecting import Confirmation, Connected, Offer, has_page
-from archiver.errors import ConfigError, InvitationError
-from archiver.model import Kind, Role
+from archiver.errors import InvitationError
+from archiver.model import Role
 from archiver.registry import destination, source
 
 __all__ = ["connect", "link"]
@@ -67,7 +68,7 @@ async def connect(  # noqa: PLR0913  each is a flag
     spec = _spec(adapter, option or (), role)
     async with Archiver.open(settings_of(options)) as archiver:
         desk = archiver.connecting
-        invited = await desk.invite(customer, spec, role=role, kinds=_kinds(kinds), connection_id=again)
+        invited = await desk.invite(customer, spec, role=role, kinds=kinds_of(kinds), connection_id=again)
         offer = await desk.look(invited.link)
         cookie = random.token_urlsafe(32)
         if offer.way == "page":
@@ -121,7 +122,7 @@ async def link(  # noqa: PLR0913  each is a flag
     spec = _spec(adapter, option or (), role, ask=False)
     async with Archiver.open(settings_of(options)) as archiver:
         invited = await archiver.connecting.invite(
-            customer, spec, role=role, kinds=_kinds(kinds), connection_id=again, seconds=hours * 3600
+            customer, spec, role=role, kinds=kinds_of(kinds), connection_id=again, seconds=hours * 3600
         )
     address = f"{url.rstrip('/')}/connect/{invited.link}"
     until = datetime.fromtimestamp(invited.expires_at / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
@@ -155,14 +156,6 @@ def _spec(adapter: str, given: Sequence[str], role: Role, *, ask: bool = True) -
     secrets = Secrets(ask=None if ask else lambda _: "", needed=ask)
     (spec,) = parse_connections("-", [adapter], given, lambda name: find(name).options, secrets)
     return spec
-
-
-def _kinds(text: str) -> tuple[Kind, ...]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    unknown = [name for name in names if name not in list(Kind)]
-    if unknown:
-        raise ConfigError(f"there is no kind {unknown[0]}", hint=f"Kinds: {', '.join(Kind)}.")
-    return tuple(Kind(name) for name in names)
 
 
 def _tell_found(out: Output, found: Confirmation, offer: Offer) -> None:

@@ -9,10 +9,12 @@ import msgspec
 from cyclopts import Parameter
 
 from archiver import registry
-from archiver.app import Archiver, CustomerAdded, CustomerView
+from archiver.app import Archiver, ConnectionSpec, CustomerAdded, CustomerView
 from archiver.cli.connections import Secrets, parse_connections
+from archiver.cli.keeping import kinds_of
 from archiver.cli.options import Options, settings_of
 from archiver.cli.output import Output, bytes_text
+from archiver.errors import ConfigError
 from archiver.model import Connection, Customer, Role
 
 __all__ = ["ConnectionRow", "CustomerRow", "add", "list_all", "pause", "resume"]
@@ -27,6 +29,8 @@ class ConnectionRow(msgspec.Struct, frozen=True, kw_only=True):
     options: dict[str, str | int | float | bool]
     state: str
     reason: str
+    account: str = ""
+    kinds: Sequence[str] = ()
 
 
 class CustomerRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +41,9 @@ class CustomerRow(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     weight: int
     path_template: str
+    hold: str = ""
+    keep_days: int = 0
+    erase_days: int = 0
     connections: Sequence[ConnectionRow] = ()
 
 
@@ -48,6 +55,7 @@ async def add(  # noqa: PLR0913  each is a flag
     to: Annotated[list[str], Parameter(negative="")],
     from_option: Annotated[list[str] | None, Parameter(negative="")] = None,
     to_option: Annotated[list[str] | None, Parameter(negative="")] = None,
+    to_kinds: Annotated[list[str] | None, Parameter(negative="")] = None,
     weight: int = 1,
     template: str | None = None,
     ping: Annotated[bool, Parameter(negative="--no-ping")] = True,
@@ -70,6 +78,7 @@ async def add(  # noqa: PLR0913  each is a flag
         to: A destination; may be given several times.
         from_option: An option of a source, NAME=VALUE or ADAPTER.NAME=VALUE.
         to_option: An option of a destination, NAME=VALUE or ADAPTER.NAME=VALUE.
+        to_kinds: Which kinds of items go to a destination, ADAPTER=KIND,KIND; all by default.
         weight: The customer's share when room is scarce, relative to others.
         template: How the paths in the storage are made.
         ping: Look first whether each source can be read and each destination lets us in.
@@ -78,6 +87,7 @@ async def add(  # noqa: PLR0913  each is a flag
     settings = settings_of(options)
     sources = parse_connections("--from", from_, from_option or (), lambda adapter: registry.source(adapter).options, Secrets())
     destinations = parse_connections("--to", to, to_option or (), lambda adapter: registry.destination(adapter).options, Secrets())
+    destinations = _routed(destinations, to_kinds or ())
     async with Archiver.open(settings) as archiver:
         added = await archiver.add_customer(name, sources, destinations, weight=weight, path_template=template, ping=ping)
     _tell_added(out, added)
@@ -143,6 +153,13 @@ async def resume(name: str, /, *, options: Options | None = None) -> None:
     out.result(_bare(customer))
 
 
+def _routed(destinations: Sequence[ConnectionSpec], given: Sequence[str]) -> list[ConnectionSpec]:
+    kinds = {adapter: kinds_of(text) for adapter, _, text in (one.partition("=") for one in given)}
+    if unknown := kinds.keys() - {spec.adapter for spec in destinations}:
+        raise ConfigError(f"--to-kinds {min(unknown)}: there is no --to of that adapter", hint="Such as --to-kinds dropbox=sms,fax.")
+    return [msgspec.structs.replace(spec, kinds=kinds.get(spec.adapter, ())) for spec in destinations]
+
+
 def _tell_added(out: Output, added: CustomerAdded) -> None:
     out.say(f"Added {added.customer.name}.")
     for connection in added.connections:
@@ -166,13 +183,29 @@ def _connection_text(connection: Connection) -> str:
 
 def _bare(customer: Customer) -> CustomerRow:
     return CustomerRow(
-        id=customer.id, name=customer.name, state=customer.state, weight=customer.weight, path_template=customer.path_template
+        id=customer.id,
+        name=customer.name,
+        state=customer.state,
+        weight=customer.weight,
+        path_template=customer.path_template,
+        hold=customer.hold,
+        keep_days=customer.keep_days,
+        erase_days=customer.erase_days,
     )
 
 
 def _row(view: CustomerView) -> CustomerRow:
     rows = [
-        ConnectionRow(id=c.id, role=c.role, adapter=c.adapter, options=dict(c.options), state=c.state, reason=c.reason)
+        ConnectionRow(
+            id=c.id,
+            role=c.role,
+            adapter=c.adapter,
+            options=dict(c.options),
+            state=c.state,
+            reason=c.reason,
+            account=c.account,
+            kinds=c.kinds,
+        )
         for c in view.connections
     ]
     return msgspec.structs.replace(_bare(view.customer), connections=rows)

@@ -17,6 +17,7 @@ from archiver.errors import ConfigError, InvitationError, ReconnectNeededError
 from archiver.keeping import opened
 from archiver.model import Connection, Customer, Kind, Millis, Role
 from archiver.oauth import Endpoint, Link, authorize_url, code_form, new_pkce, new_state
+from archiver.proof.auditing import Auditor
 from archiver.vault import Vault
 from archiver.views import ConnectionSpec
 from genstage.clock import Clock
@@ -40,12 +41,21 @@ class Connecting:
         vault: Seals their secrets.
         http: The process's HTTP session.
         clock: Time.
+        auditor: Told what was done.
         changed: Told that there is a connection which was not there, or works again.
     """
 
-    def __init__(
-        self, database: Database, vault: Vault, http: aiohttp.ClientSession, clock: Clock, *, changed: Callable[[], None] = lambda: None
+    def __init__(  # noqa: PLR0913  its four neighbours, and whom it tells
+        self,
+        database: Database,
+        vault: Vault,
+        http: aiohttp.ClientSession,
+        clock: Clock,
+        *,
+        auditor: Auditor,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
+        self.auditor = auditor
         self._changed = changed
         self._database = database
         self._vault = vault
@@ -107,6 +117,8 @@ class Connecting:
                 expires_at=now + int(seconds * 1000),
             )
         )
+        detail = {"adapter": spec.adapter, "role": role, "again": connection_id, "hours": round(seconds / 3600, 1)}
+        await self.auditor.record("connections link", owner.name, detail=detail)
         return Invited(link=link, customer=owner.name, adapter=spec.adapter, expires_at=now + int(seconds * 1000))
 
     async def look(self, link: str) -> Offer:
@@ -249,6 +261,8 @@ class Connecting:
         if accepted is None:
             raise InvitationError("this link was used meanwhile")
         self._changed()
+        detail = {"connection": accepted.id, "adapter": accepted.adapter, "account": accepted.account, "again": invitation.connection_id}
+        await self.auditor.record("connect", customer.name, detail=detail)
         return Connected(customer=customer.name, connection=accepted, tried=tried, again=invitation.connection_id is not None)
 
     async def clear(self) -> int:

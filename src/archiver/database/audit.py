@@ -29,6 +29,7 @@ __all__ = [
     "Line",
     "Span",
     "drafted",
+    "receipt_hash",
     "receipts_digest",
     "settled_entry",
     "this_machine",
@@ -40,6 +41,8 @@ SERVICE = "archiver"
 """Who does what nobody asked for just now: the service itself."""
 SETTLED = "deliveries settle"
 """The action of a line that tells of a batch of deliveries."""
+
+_encode = msgspec.json.Encoder().encode
 
 Span = tuple[int, int]
 """The first and the last of numbers that follow each other."""
@@ -129,8 +132,8 @@ class AuditLog(Protocol):
         """
         ...
 
-    async def receipts(self, spans: Sequence[Span]) -> Mapping[int, Receipt]:
-        """The receipts of the deliveries with these numbers; what was not archived is left out."""
+    async def receipts(self, spans: Sequence[Span]) -> Mapping[int, Receipt | str]:
+        """The receipts of the deliveries with these numbers, the hash of each that was erased; what was not archived is left out."""
         ...
 
 
@@ -179,19 +182,17 @@ def settled_entry(settled: Iterable[Settled]) -> Entry | None:
     return Entry(actor=SERVICE, action=SETTLED, origin=this_machine(), detail=detail)
 
 
-def receipts_digest(receipts: Mapping[int, Receipt]) -> str:
-    """One hash over receipts, by their deliveries' numbers, in whatever order they come."""
-    digest = hashlib.sha256()
-    encode = msgspec.json.Encoder().encode
-    digest.update(
-        b"\n".join(
-            [
-                encode((number, r.path, r.remote_id, r.revision, r.size, r.sha256, r.remote_hash, r.archived_at, r.recovered))
-                for number, r in sorted(receipts.items())
-            ]
-        )
-    )
-    return digest.hexdigest()
+def receipt_hash(number: int, receipt: Receipt) -> str:
+    """The hash of one receipt, with its delivery's number: what is left of it when it was erased."""
+    r = receipt
+    told = _encode((number, r.path, r.remote_id, r.revision, r.size, r.sha256, r.remote_hash, r.archived_at, r.recovered))
+    return hashlib.sha256(told).hexdigest()
+
+
+def receipts_digest(receipts: Mapping[int, Receipt] | Mapping[int, Receipt | str]) -> str:
+    """One hash over receipts, by their deliveries' numbers, in whatever order they come; of those that were erased over their hashes."""
+    hashes = [one if isinstance(one, str) else receipt_hash(number, one) for number, one in sorted(receipts.items())]
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
 
 def _spans(ordered: Sequence[int]) -> list[Span]:

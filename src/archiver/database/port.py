@@ -13,6 +13,7 @@ from archiver.database.audit import AuditLog
 from archiver.database.browsing import Browsing
 from archiver.database.connecting import ConnectingDatabase, Invitation, Step
 from archiver.database.credentials import CredentialsDatabase, SealedRow
+from archiver.database.erasing import CustomerChange, Erasable, ErasingDatabase
 from archiver.database.people import People
 from archiver.database.records import (
     FORESIGHT,
@@ -55,8 +56,10 @@ __all__ = [
     "Birth",
     "Births",
     "Channel",
+    "CustomerChange",
     "Database",
     "DeliveryRow",
+    "Erasable",
     "Invitation",
     "LaneCounters",
     "LaneRecord",
@@ -77,7 +80,7 @@ __all__ = [
 ]
 
 
-class Database(AuditLog, ConnectingDatabase, CredentialsDatabase, UpkeepDatabase, Browsing, People, Survey, Protocol):
+class Database(AuditLog, ConnectingDatabase, CredentialsDatabase, ErasingDatabase, UpkeepDatabase, Browsing, People, Survey, Protocol):
     """Everything that Archiver remembers. Methods may be called concurrently; each is one transaction.
 
     Raises:

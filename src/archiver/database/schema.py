@@ -38,12 +38,13 @@ __all__ = [
     "notices",
     "receipts",
     "sessions",
+    "tombstones",
     "user_invitations",
     "users",
     "workers",
 ]
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest revision of ``archiver.database.migrations``; kept here so that opening an up-to-date database need not load Alembic."""
 
 metadata = sa.MetaData(
@@ -83,6 +84,12 @@ customers = sa.Table(
     sa.Column("served_at", _Time, nullable=False, server_default="0"),
     # Whether it has anything to serve: what waits came from a source, and a source is there to be watched.
     sa.Column("has_source", sa.Boolean, nullable=False, server_default=sa.false()),
+    # Why nothing may be erased, for how long it may not be, and after how long it is by itself; empty and 0 for not at all.
+    sa.Column("hold", Words, nullable=False, server_default=""),
+    sa.Column("keep_days", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("erase_days", sa.Integer, nullable=False, server_default="0"),
+    # When it was removed: what is left then are numbers, which must not be given a second time. 0 while it is there.
+    sa.Column("removed_at", _Time, nullable=False, server_default="0"),
     _one_of("state", CustomerState),
     sa.CheckConstraint("weight >= 1", name="weight"),
 )
@@ -263,6 +270,17 @@ receipts = sa.Table(
     sa.Column("remote_hash", Words, nullable=False),
     sa.Column("archived_at", _Time, nullable=False),
     sa.Column("recovered", sa.Boolean, nullable=False),
+)
+
+# What is left of a delivery that was erased. It hangs on nothing: it stays when its customer goes.
+tombstones = sa.Table(
+    "tombstones",
+    metadata,
+    sa.Column("delivery_id", _Id, primary_key=True, autoincrement=False),
+    sa.Column("customer_id", _Id, nullable=False),
+    sa.Column("receipt_hash", sa.Text, nullable=False),
+    sa.Column("erased_at", _Time, nullable=False),
+    sa.Column("reason", Words, nullable=False),
 )
 
 users = sa.Table(

@@ -18,6 +18,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         authorize_url: The page where a customer says yes.
         token_url: The endpoint where codes and refresh tokens become access tokens.
         revoke_url: Where a token is given back (RFC 7009); empty if there is no such thing.
+        revoke_by: ``form``: the refresh token in a form; ``bearer``: an access token in the header, which takes all others with it.
         scopes: What is asked for.
         scope_separator: Between them.
         parameters: What the page wants besides, so that it gives a refresh token.
@@ -31,6 +32,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     authorize_url: str = ""
     token_url: str
     revoke_url: str = ""
+    revoke_by: Literal["form", "bearer"] = "form"
     scopes: tuple[str, ...] = ()
     scope_separator: str = " "
     parameters: Mapping[str, str] = {}

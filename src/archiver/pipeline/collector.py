@@ -15,7 +15,7 @@ import msgspec
 
 from archiver.database.port import Birth, Births, Database
 from archiver.errors import ArchiverError, ReconnectNeededError
-from archiver.model import Connection, ConnectionState, Customer, Discovery, LaneId, Millis, Role
+from archiver.model import Connection, ConnectionState, Customer, Discovery, Kind, LaneId, Millis, Role
 from archiver.naming import item_path
 from archiver.pipeline.contents import Contents
 from archiver.pipeline.events import Born, Listener, SourceFailed, SourceParked, SourceResumed
@@ -189,7 +189,7 @@ class Collector:
 
     async def _add(self, customer: Customer, source: Connection, page: Page) -> Births:
         connections = await self._database.connections(customer_id=customer.id)
-        lanes = [(c.id, self._name_rules(c.adapter)) for c in connections if c.role is Role.DESTINATION]
+        lanes = [(c.id, self._name_rules(c.adapter), frozenset(c.kinds)) for c in connections if c.role is Role.DESTINATION]
         sources = [c.id for c in connections if c.role is Role.SOURCE]
         # Two sources of a customer may use the same ids; only the first one's paths stay free of a mark.
         tag = "" if sources[:1] == [source.id] else f"s{source.id}"
@@ -205,9 +205,16 @@ class Collector:
         return result
 
 
-def _birth(discovery: Discovery, template: str, lanes: Sequence[tuple[LaneId, str]], tag: str, level: int) -> Birth:
-    """The path is fixed here, once: a later change of the template moves nothing."""
-    return Birth(discovery, [(lane, item_path(discovery, template=template, rules=rules, source_tag=tag), level) for lane, rules in lanes])
+def _birth(discovery: Discovery, template: str, lanes: Sequence[tuple[LaneId, str, frozenset[Kind]]], tag: str, level: int) -> Birth:
+    """The path is fixed here, once: a later change of the template moves nothing. A destination that takes only some kinds gets those."""
+    return Birth(
+        discovery,
+        [
+            (lane, item_path(discovery, template=template, rules=rules, source_tag=tag), level)
+            for lane, rules, kinds in lanes
+            if not kinds or discovery.kind in kinds
+        ],
+    )
 
 
 def _level(discovery: Discovery, source: Connection, now: Millis) -> int:

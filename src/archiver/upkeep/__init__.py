@@ -6,6 +6,7 @@
 | `notices` | tells people of connections that need somebody: once each, in few messages, tried again apart |
 | `webhook`, `mail` | the two ways on which people are told |
 | `clearing` | forgets links that ended long ago |
+| `expiry` | erases what a customer does not want kept for longer |
 | `renewal` | renews the leave to use accounts that nobody uses, so that it does not end |
 
 In: states of connections, as the database has them. Out: messages, renewed tokens. Next rooms: ``archiver.database``,
@@ -13,10 +14,11 @@ In: states of connections, as the database has them. Out: messages, renewed toke
 """
 
 from archiver.upkeep.clearing import Clearing
+from archiver.upkeep.expiry import Expiry
 from archiver.upkeep.mail import Mail
 from archiver.upkeep.notices import Channelled, Notices
 from archiver.upkeep.renewal import Renewal
 from archiver.upkeep.rounds import Quiet, Rounds
 from archiver.upkeep.webhook import Webhook
 
-__all__ = ["Channelled", "Clearing", "Mail", "Notices", "Quiet", "Renewal", "Rounds", "Webhook"]
+__all__ = ["Channelled", "Clearing", "Expiry", "Mail", "Notices", "Quiet", "Renewal", "Rounds", "Webhook"]

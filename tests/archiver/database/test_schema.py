@@ -107,6 +107,7 @@ def test_postgresql_can_have_the_same_tables() -> None:
             "lane_counters",
             "journal",
             "notices",
+            "tombstones",
             "workers",
             "sessions",
             "api_keys",

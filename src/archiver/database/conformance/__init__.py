@@ -25,6 +25,7 @@ from archiver.database.conformance.births import BirthConformance
 from archiver.database.conformance.browsing import BrowsingConformance
 from archiver.database.conformance.connecting import ConnectingConformance
 from archiver.database.conformance.customers import CustomersConformance
+from archiver.database.conformance.erasing import ErasingConformance
 from archiver.database.conformance.looking import LookingConformance
 from archiver.database.conformance.people import PeopleConformance
 from archiver.database.conformance.reading import ReadingConformance
@@ -48,6 +49,7 @@ class DatabaseConformance(
     BrowsingConformance,
     AuditConformance,
     UpkeepConformance,
+    ErasingConformance,
 ):
     """The promises of `archiver.database.port.Database` which do not depend on the engine.
 

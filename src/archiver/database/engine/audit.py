@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from archiver.database.audit import GENESIS, Entry, Line, Span, drafted
-from archiver.database.schema import audit, receipts
+from archiver.database.schema import audit, receipts, tombstones
 from archiver.model import Millis, Receipt
 
 __all__ = ["LOCK", "append", "lines", "receipts_in", "tail"]
@@ -40,12 +40,15 @@ def tail(core: sa.Connection, before: int | None, limit: int) -> list[Line]:
     return [_line(row) for row in core.execute(query if before is None else query.where(audit.c.number < before))]
 
 
-def receipts_in(core: sa.Connection, spans: Sequence[Span]) -> dict[int, Receipt]:
-    """The receipts of deliveries by number."""
-    found: dict[int, Receipt] = {}
+def receipts_in(core: sa.Connection, spans: Sequence[Span]) -> dict[int, Receipt | str]:
+    """The receipts of deliveries by number; of those that were erased the hash."""
+    found: dict[int, Receipt | str] = {}
     for start in range(0, len(spans), _SPANS_AT_ONCE):
         wanted = [receipts.c.delivery_id.between(first, last) for first, last in spans[start : start + _SPANS_AT_ONCE]]
         found |= {row.delivery_id: _receipt(row) for row in core.execute(sa.select(receipts).where(sa.or_(*wanted)))}
+        buried = [tombstones.c.delivery_id.between(first, last) for first, last in spans[start : start + _SPANS_AT_ONCE]]
+        erased = sa.select(tombstones).where(sa.or_(*buried), tombstones.c.receipt_hash != "")
+        found |= {row.delivery_id: row.receipt_hash for row in core.execute(erased)}
     return found
 
 

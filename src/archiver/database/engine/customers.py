@@ -57,7 +57,7 @@ def add_customer(core: sa.Connection, customer: Customer) -> Customer:
 
 def all_customers(core: sa.Connection) -> list[Customer]:
     """All customers, by name."""
-    return [customer_of(row) for row in core.execute(sa.select(customers).order_by(customers.c.name))]
+    return [customer_of(row) for row in core.execute(sa.select(customers).where(customers.c.removed_at == 0).order_by(customers.c.name))]
 
 
 def set_customer_state(core: sa.Connection, name: str, state: CustomerState) -> Customer:
@@ -163,6 +163,9 @@ def customer_of(row: sa.Row[Any]) -> Customer:
         epoch=row.epoch,
         path_template=row.path_template,
         created_at=row.created_at,
+        hold=row.hold,
+        keep_days=row.keep_days,
+        erase_days=row.erase_days,
     )
 
 

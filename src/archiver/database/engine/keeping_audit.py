@@ -34,6 +34,6 @@ class KeepsAudit:
         """A page of lines, the newest first."""
         return await self._looker.core(audit.tail, before, limit)
 
-    async def receipts(self: Handled, spans: Sequence[Span]) -> Mapping[int, Receipt]:
+    async def receipts(self: Handled, spans: Sequence[Span]) -> Mapping[int, Receipt | str]:
         """The receipts of the deliveries with these numbers."""
         return await self._looker.core(audit.receipts_in, spans)

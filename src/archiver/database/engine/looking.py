@@ -14,7 +14,7 @@ from archiver.database.schema import connections, customers, deliveries, items, 
 from archiver.lifecycle import DeliveryState
 from archiver.model import ConnectionState, CustomerState, Kind, LaneId, Millis, Receipt
 
-__all__ = ["delivery_row", "delivery_rows", "page", "read_counters", "retry"]
+__all__ = ["delivery_row", "delivery_rows", "page", "read_counters", "receipt_of", "retry"]
 
 _AT_ONCE = 10_000  # deliveries that are tried again, per statement
 
@@ -140,11 +140,12 @@ def delivery_row(row: sa.Row[Any]) -> DeliveryRow:
         size=row.size,
         occurred_at=row.occurred_at,
         discovered_at=row.discovered_at,
-        receipt=None if row.receipt_delivery_id is None else _receipt(row),
+        receipt=None if row.receipt_delivery_id is None else receipt_of(row),
     )
 
 
-def _receipt(row: sa.Row[Any]) -> Receipt:
+def receipt_of(row: sa.Row[Any]) -> Receipt:
+    """A receipt, of columns that are labelled ``receipt_…``."""
     return Receipt(
         path=row.receipt_path,
         remote_id=row.receipt_remote_id,

@@ -11,6 +11,7 @@ from archiver.database.engine import customers, looking
 from archiver.database.engine.browses import Browses
 from archiver.database.engine.connecting import Connects
 from archiver.database.engine.credentials import KeepsCredentials
+from archiver.database.engine.erasing import Erases
 from archiver.database.engine.keeping_audit import KeepsAudit
 from archiver.database.engine.keeping_people import KeepsPeople
 from archiver.database.engine.migrating import migrate
@@ -32,7 +33,7 @@ from genstage.clock import Clock, SystemClock
 __all__ = ["SqliteDatabase"]
 
 
-class SqliteDatabase(Browses, KeepsAudit, KeepsPeople, Surveys, Connects, KeepsCredentials, KeepsUp):
+class SqliteDatabase(Browses, KeepsAudit, KeepsPeople, Surveys, Connects, KeepsCredentials, KeepsUp, Erases):
     """Everything that Archiver remembers, in one file. See `archiver.database.port.Database` for what each method promises.
 
     Three connections, a thread each: what is written waits only for what is written, the hot reads for nobody, and a person who looks at

@@ -27,6 +27,7 @@ PROVIDER = Provider(
     authorize_url="https://www.dropbox.com/oauth2/authorize",
     token_url="https://api.dropboxapi.com/oauth2/token",  # noqa: S106  an address
     revoke_url="https://api.dropboxapi.com/2/auth/token/revoke",
+    revoke_by="bearer",
     scopes=("account_info.read", "files.content.write", "files.content.read", "files.metadata.read"),
     parameters={"token_access_type": "offline"},
     client_options="app_key and app_secret",
