@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from archiver.destinations.google_drive.api import Api, Request
 from archiver.destinations.google_drive.chunks import Transfer
 from archiver.destinations.google_drive.entry import Entry, Root, entry_of
-from archiver.destinations.google_drive.errors import InUseError, NotThereError
+from archiver.destinations.google_drive.errors import BadCallError, InUseError, NotThereError
 from archiver.destinations.google_drive.folders import Folders
 from archiver.destinations.google_drive.ids import IdPool
 from archiver.destinations.google_drive.looking import Looking, Place
@@ -204,7 +204,7 @@ class GoogleDriveDestination:
         except InUseError:
             raise
         except ArchiverError as error:
-            return outcome_of(error, session=transfer.session or self._session(entry))
+            return outcome_of(error, session=None if isinstance(error, BadCallError) else transfer.session or self._session(entry))
         entry.hashed(transfer)
         return await self._verified(entry, file, recovered=False)
 
@@ -217,7 +217,9 @@ class GoogleDriveDestination:
     def _failed(self, entry: Entry, error: ArchiverError) -> Outcome:
         if isinstance(error, NotThereError):
             self._folders.forget()  # the folder is gone; the next try makes another one
-        return outcome_of(error, session=self._session(entry) if entry.file_id else None)
+        # An id that Google does not take is of another account: this connection had another one before.
+        used = entry.file_id and not isinstance(error, BadCallError)
+        return outcome_of(error, session=self._session(entry) if used else None)
 
     def _session(self, entry: Entry) -> Session:
         """Keeps the id that a file may have been made under already: the next try uses it again."""

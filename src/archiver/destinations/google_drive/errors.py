@@ -22,7 +22,7 @@ from archiver.errors import (
 )
 from archiver.http.replies import retry_after
 
-__all__ = ["InUseError", "NotThereError", "Reply", "pace_error", "reply_error"]
+__all__ = ["BadCallError", "InUseError", "NotThereError", "Reply", "pace_error", "reply_error"]
 
 _REASON = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _RATE = {"rateLimitExceeded", "userRateLimitExceeded", "sharingRateLimitExceeded"}
@@ -82,6 +82,10 @@ class NotThereError(TransientError):
     """A file, a folder or an upload is not known (any more)."""
 
 
+class BadCallError(TransientError):
+    """Google cannot make sense of a call: perhaps of an id that another account was promised."""
+
+
 class InUseError(TransientError):
     """Something was made under this id before."""
 
@@ -127,7 +131,7 @@ def reply_error(reply: Reply) -> ArchiverError:  # noqa: PLR0911  one return per
         case 413:
             return RejectedError(text)
         case 400 | 411 | 412 | 416:
-            return TransientError(text)  # a call that spoils itself must not stop the whole lane; after some tries it is told
+            return BadCallError(text)  # a call that spoils itself must not stop the whole lane; after some tries it is told
         case _:
             return MisconfiguredError(text, hint="Check the options of this destination.")
 

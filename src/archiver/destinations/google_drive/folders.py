@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 
 from archiver.destinations.google_drive.api import Api, Request
-from archiver.destinations.google_drive.errors import InUseError, NotThereError
+from archiver.destinations.google_drive.errors import BadCallError, InUseError, NotThereError
 from archiver.destinations.google_drive.ids import IdPool
 from archiver.destinations.google_drive.looking import Looking
 from archiver.destinations.google_drive.wire import FOLDER, KEY, DriveFile, key_of, quoted, split
@@ -52,42 +52,43 @@ class Folders:
         if not path.strip("/"):
             return self._root
         found = self._known.get(path)
-        if found is None:
-            async with self._one:
-                found = self._known.get(path)
-                if found is None:
-                    await self._resolve(path)
-                    found = self._known[path]
-        self._known.move_to_end(path)
-        return found
+        if found is not None:
+            self._known.move_to_end(path)
+            return found
+        async with self._one:
+            return self._known.get(path) or await self._resolve(path)
 
     def forget(self) -> None:
         """One of them is not there any more, or is in the bin: none is trusted."""
         self._known.clear()
         self._promised.clear()
 
-    async def _resolve(self, path: str) -> None:
+    async def _resolve(self, path: str) -> str:
         """Finds what there is of a path with one search, and makes the rest, from the top downwards."""
         paths = list(_ancestors(path))
-        unknown = {key_of(self._root, one): one for one in paths if one not in self._known}
+        # Not what is known later: somebody may forget everything meanwhile.
+        ids = {one: self._known[one] for one in paths if one in self._known}
+        unknown = {key_of(self._root, one): one for one in paths if one not in ids}
         terms = " or ".join(self._looking.by_key(key) for key in unknown)
         for folder in _oldest_first(await self._looking.search(f"mimeType = {quoted(FOLDER)} and trashed = false and ({terms})")):
-            self._learn(unknown.get(folder.key, ""), folder.id)
+            if folder.key in unknown:
+                ids.setdefault(unknown[folder.key], folder.id)
         fresh = False
         for one in paths:
-            if one in self._known:
-                continue
-            above, name = split(one)
-            parent = self._known[above] if above else self._root
-            folder_id = "" if fresh else await self._by_name(parent, name)  # in one that was just made there is nothing
-            fresh = not folder_id
-            self._learn(one, folder_id or await self._make(one, parent, name))
+            if one not in ids:
+                above, name = split(one)
+                parent = ids[above] if above else self._root
+                folder_id = "" if fresh else await self._by_name(parent, name)  # in one that was just made there is nothing
+                fresh = not folder_id
+                ids[one] = folder_id or await self._make(one, parent, name)
+            self._learn(one, ids[one])
+        return ids[path]
 
     def _learn(self, path: str, folder_id: str) -> None:
-        if path and path not in self._known:
-            self._known[path] = folder_id
-            if len(self._known) > _KNOWN_MOST:
-                self._known.popitem(last=False)
+        self._known[path] = folder_id
+        self._known.move_to_end(path)
+        if len(self._known) > _KNOWN_MOST:
+            self._known.popitem(last=False)
 
     async def _by_name(self, parent: str, name: str) -> str:
         """Somebody else's folder, or one of an earlier time; empty if there is none."""
@@ -111,8 +112,8 @@ class Folders:
             await self._api.call(request)
         except InUseError:
             pass  # an earlier call made it, whose answer was lost
-        except NotThereError:
-            self.forget()  # the folder above it is gone
+        except (BadCallError, NotThereError):
+            self.forget()  # the folder above it is gone, or the promise does not hold
             raise
         self._promised.pop(path, None)
         return folder_id

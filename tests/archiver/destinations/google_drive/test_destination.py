@@ -91,6 +91,18 @@ async def test_the_id_is_kept_before_the_call(box: Any) -> None:
     assert len(box.stored()) == 2
 
 
+@pytest.mark.parametrize("big", [False, True])
+async def test_an_id_that_another_account_was_promised(box: Any, big: bool) -> None:
+    """The connection has another account now: Google does not take the id, and the next try takes a new one."""
+    session = Session(id="1abcdefghijklmnop", offset=0, started_at=1)
+    upload = streamed(1, b"sound", session=session) if big else whole(1, b"sound")
+    upload.delivery = msgspec.structs.replace(upload.delivery, session=session)
+    outcome = await first(box, box.open(), upload)
+    assert isinstance(outcome, Deferred)
+    assert outcome.session is None
+    receipt_of(await first(box, box.open(), again(upload, outcome)), b"sound")
+
+
 async def test_a_stored_bit_that_is_wrong_is_taken_back(box: Any) -> None:
     """Nothing wrong stays visible, and the next try, under another id, is right."""
     box.fault("corrupt", "upload.multipart")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.destinations.google_drive.errors import InUseError, NotThereError, Reply, pace_error, reply_error
+from archiver.destinations.google_drive.errors import BadCallError, InUseError, NotThereError, Reply, pace_error, reply_error
 from archiver.errors import (
     ArchiverError,
     MisconfiguredError,
@@ -71,7 +71,7 @@ def test_a_failure_of_google_is_worth_another_try(status: int) -> None:
         (reply(410, "gone"), NotThereError),
         (reply(409, "fileIdInUse"), InUseError),
         (reply(413, "uploadTooLarge"), RejectedError),
-        (reply(400, "invalid"), TransientError),
+        (reply(400, "invalid"), BadCallError),
         (reply(302), MisconfiguredError),
     ],
 )
