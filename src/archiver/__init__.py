@@ -24,7 +24,8 @@ A bracketed noun is a stage and lives in `pipeline`; an unbracketed end is a roo
 ``settings``      file < environment < flags
 ``vault``         customers' credentials, encrypted at rest
 ``app``           the composition root: settings in, a running Archiver out; ``views`` are its answers
-``observe``       what others learn of a running Archiver
+``observe``       what others learn of a running Archiver: log, metrics, health, traces
+``doctor``        what is wrong with it, and what to do
 ``cli``           the commands
 ``sandbox``       the world in a box: clouds on loopback that throttle, fail and keep a ledger
 """

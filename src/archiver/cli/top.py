@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -14,6 +15,7 @@ from rich.text import Text
 from archiver.app import Archiver, LaneProgress, Snapshot
 from archiver.cli.options import Options, settings_of
 from archiver.cli.output import Output, ago, bytes_text, clock_time, make_table
+from archiver.cli.signals import draining
 
 __all__ = ["drawing", "sentence", "top"]
 
@@ -56,11 +58,14 @@ async def top(
 
 
 async def _watch(out: Output, archiver: Archiver, limit: int) -> None:
-    with Live(console=out.console, auto_refresh=False, screen=True) as screen:
-        while True:
+    stop = asyncio.Event()
+    with draining(stop, lambda: None), Live(console=out.console, auto_refresh=False, screen=True) as screen:
+        while not stop.is_set():
             room = limit or max(3, out.console.height - _FRAME)
             screen.update(Group(*drawing(await archiver.snapshot(limit=room))), refresh=True)
-            await asyncio.sleep(_DRAW_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_DRAW_SECONDS):
+                    await stop.wait()
 
 
 def sentence(snapshot: Snapshot) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from archiver.app import Archiver
 from archiver.doctor.findings import Finding, Verdict, finding_of
 from archiver.doctor.machine import check_clock, check_disk, check_names, hosts_of
 from archiver.engines import Standing, standing_of
-from archiver.errors import ArchiverError, ConfigError
+from archiver.errors import ArchiverError, ConfigError, ReconnectNeededError
 from archiver.model import Connection, Role
 from archiver.settings import Settings
 
@@ -97,6 +97,11 @@ async def _connection(archiver: Archiver, customer: str, connection: Connection)
     about = f"{customer}: {connection.role} {connection.adapter} {connection.id}"
     try:
         account = await archiver.look(connection)
+    except ReconnectNeededError as error:
+        source = " --role source" if connection.role is Role.SOURCE else ""
+        command = f"archiver connect {customer} {connection.adapter} --again {connection.id}{source}"
+        remedy = f"Let the customer connect it again: {command}"
+        return Finding(about=about, verdict=Verdict.FAULT, what=error.message, remedy=remedy, error=type(error).__name__)
     except ArchiverError as error:
         return finding_of(about, error, customer=customer)
     except Exception as error:  # noqa: BLE001  an adapter's bug must not hide what else there is to see; its text may hold a secret

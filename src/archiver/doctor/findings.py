@@ -12,7 +12,6 @@ from archiver.errors import (
     DatabaseUnavailableError,
     MisconfiguredError,
     QuotaFullError,
-    ReconnectNeededError,
     SchemaError,
     ThrottledError,
     UnavailableError,
@@ -53,7 +52,6 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _REMEDIES: tuple[tuple[type[ArchiverError], str], ...] = (
-    (ReconnectNeededError, "Connect it again: the customer must let us in anew. Then: archiver customers resume CUSTOMER"),
     (QuotaFullError, "The customer must make room, or buy some; it goes on by itself then."),
     (ThrottledError, "Nothing: it goes on by itself."),
     (MisconfiguredError, "Let the account, the folder or the bucket permit what is said above. Then: archiver customers resume CUSTOMER"),

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
+import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -115,3 +120,23 @@ def test_nothing_is_markup(capsys: pytest.CaptureFixture[str]) -> None:
     for part in drawing(msgspec.structs.replace(BUSY, lanes=[strange])):
         console(sys.stdout).print(part)
     assert "[bold]no[/bold] :smile:" in " ".join(capsys.readouterr().out.split())
+
+
+def test_it_is_drawn_anew_until_ctrl_c(archiver: Any, tmp_path: Path) -> None:
+    """On a terminal it stays; Ctrl-C ends it as it should, and the screen is as it was before."""
+    archiver("customers", "add", "acme", "--from", "memory:5", "--to", f"folder:{tmp_path / 'out'}")
+    ours, theirs = pty.openpty()
+    seen = b""
+    with subprocess.Popen(
+        [sys.executable, "-m", "archiver", "top"], stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"}
+    ) as process:
+        os.close(theirs)
+        with contextlib.suppress(OSError):  # the terminal is gone once the process is
+            while chunk := os.read(ours, 65536):
+                seen += chunk
+                if seen.count(b"Everything is archived.") == 2:
+                    process.send_signal(signal.SIGINT)
+    os.close(ours)
+    assert process.returncode == 0
+    enter, leave = b"\x1b[?1049h", b"\x1b[?1049l"
+    assert seen.count(enter) == seen.count(leave) == 1

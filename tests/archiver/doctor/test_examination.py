@@ -239,6 +239,7 @@ async def test_a_token_that_was_revoked(tmp_path: Path) -> None:
         await sandbox.change_account("acme", revoke=True)
         found = fault(await examine(settings), "acme: destination dropbox 1")
     assert found.error == "ReconnectNeededError"
+    assert "archiver connect acme dropbox --again 1" in found.remedy
     assert account.access_token not in repr(found)
 
 
