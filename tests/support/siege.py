@@ -25,12 +25,14 @@ __all__ = ["DEATH_SECONDS", "Death", "Siege"]
 DEATH_SECONDS = 12.0
 """So long a worker may take to come to the failpoint at which it is to die; then it is killed wherever it is."""
 
-# Customers that no living worker has, and suspects: while there is none of either, the last death is forgotten. A kill is no item's
-# fault, but nobody can know that: were workers killed faster than suspects are cleared, some item would be taken for poison.
+# Customers whom none of the living processes owns (the database believes in the dead for a while), suspects, and those of the living who
+# have not entered: while there is none of these, the last death is forgotten. A kill is no item's fault, but nobody can know that: were
+# workers killed faster than suspects are cleared, some item would be taken for poison.
 _UNCALM = """
-SELECT (SELECT count(*) FROM customers WHERE NOT EXISTS (
-            SELECT FROM workers WHERE id = owner AND alive_until > extract(epoch FROM clock_timestamp()) * 1000))
+WITH living AS (SELECT id, pid FROM workers WHERE pid = ANY({pids}) AND alive_until > extract(epoch FROM clock_timestamp()) * 1000)
+SELECT (SELECT count(*) FROM customers WHERE owner NOT IN (SELECT id FROM living))
      + (SELECT count(*) FROM journal WHERE deaths > 0)
+     + (SELECT count(*) FROM unnest({pids}) AS pid WHERE pid NOT IN (SELECT pid FROM living))
 """
 
 
@@ -156,7 +158,12 @@ class Siege(Crew):
             self.deaths.append(Death("", obeyed=True))
 
     async def until_calm(self, seconds: float = 40.0) -> None:
-        """Returns when every customer has a living owner, and nothing is suspect any more."""
+        """Returns when everybody who lives serves, every customer has an owner among them, and nothing is suspect any more."""
         async with asyncio.timeout(seconds):
-            while await asyncio.to_thread(self.server.execute, sql.SQL(_UNCALM), self.database) != [(0,)]:
+            while await asyncio.to_thread(self.server.execute, self._uncalm, self.database) != [(0,)]:
                 await asyncio.sleep(0.1)
+
+    @property
+    def _uncalm(self) -> sql.Composed:
+        pids = [worker.pid for worker in self.workers if worker.returncode is None]
+        return sql.SQL(_UNCALM).format(pids=sql.Literal(pids))
