@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from archiver.destinations.conformance import put, receipt_of, streamed, whole
@@ -23,20 +25,7 @@ async def careless(tmp_path: Path) -> AsyncIterator[str]:
     (tmp_path / "calls").mkdir()
     (port,) = free_ports(1)
     rclone = str(Path(sys.executable).with_name("rclone"))
-    command = [
-        rclone,
-        "serve",
-        "s3",
-        "--addr",
-        f"127.0.0.1:{port}",
-        "--auth-key",
-        ",".join(_KEYS),
-        str(tmp_path),
-        "--config",
-        "",
-        "--dir-cache-time",
-        "0s",
-    ]
+    command = [rclone, "serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key", ",".join(_KEYS), "--config", "", str(tmp_path)]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL)
     async with asyncio.timeout(20):
         while True:
@@ -57,7 +46,8 @@ async def test_a_store_that_ignores_conditions_is_found_out(bucket: Any, careles
     destination = bucket.open(endpoint=careless, access_key=_KEYS[0], secret_key=_KEYS[1], prefix="")
     receipt_of((await put(destination, [whole(1, b"first", "/a")]))[1], b"first")
     assert "ignores conditions" in caplog.text
-    (tmp_path / "calls" / "b").write_bytes(b"somebody's own")
+    with closing(boto3.client("s3", endpoint_url=careless, aws_access_key_id=_KEYS[0], aws_secret_access_key=_KEYS[1])) as somebody:
+        await asyncio.to_thread(somebody.put_object, Bucket="calls", Key="b", Body=b"somebody's own")
     outcome = (await put(destination, [whole(2, b"ours", "/b")]))[2]
     assert isinstance(outcome, Rejected)
     assert (tmp_path / "calls" / "b").read_bytes() == b"somebody's own"
