@@ -73,7 +73,8 @@ def test_an_unknown_name_gets_the_nearest() -> None:
     """A misspelt adapter is answered with the nearest one and the list."""
     with pytest.raises(ConfigError, match="no destination 'dropbx'") as caught:
         registry.destination("dropbx")
-    assert caught.value.hint.startswith("Did you mean dropbox? There are: dropbox, folder")
+    assert caught.value.hint.startswith("Did you mean dropbox? There are: ")
+    assert ", dropbox, folder, " in caught.value.hint
     with pytest.raises(ConfigError, match="no source 'xyz'") as caught:
         registry.source("xyz")
     assert caught.value.hint.startswith("There are: folder")
