@@ -22,6 +22,7 @@ async def deliveries(
 
     ```
     archiver deliveries --state rejected
+    archiver items list --customer acme
     archiver deliveries --customer acme --after 120 --limit 100 --json
     ```
 

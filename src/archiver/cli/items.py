@@ -1,4 +1,4 @@
-"""``archiver items``: single items with what became of them; ``items list`` is ``archiver deliveries``."""
+"""``archiver items show``: one item with what became of it; ``items list`` is ``archiver deliveries`` by another name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archiver.database.port import DeliveryRow
 from archiver.errors import ConfigError
 from archiver.lifecycle import DeliveryState
 
-__all__ = ["Step", "list_some", "show"]
+__all__ = ["Step", "show"]
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,31 +22,6 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
     at: int | None
     what: str
-
-
-async def list_some(
-    *,
-    customer: str | None = None,
-    state: DeliveryState | None = None,
-    after: int = 0,
-    limit: int = 20,
-    options: Options | None = None,
-) -> None:
-    """List items with where each goes, how it is, and why; the same as `archiver deliveries`.
-
-    ```
-    archiver items list --state rejected
-    ```
-
-    Args:
-        customer: Only this customer's.
-        state: Only those that are so.
-        after: Go on after the one with this number.
-        limit: How many at most.
-    """
-    from archiver.cli.deliveries import deliveries  # noqa: PLC0415  a command of its own
-
-    await deliveries(customer=customer, state=state, after=after, limit=limit, options=options)
 
 
 async def show(delivery: int, /, *, options: Options | None = None) -> None:

@@ -6,7 +6,7 @@ from archiver.cli.options import Options, settings_of
 from archiver.cli.output import Output
 from archiver.settings import explain
 
-__all__ = ["settings", "show"]
+__all__ = ["settings"]
 
 
 def settings(*, options: Options | None = None) -> None:
@@ -17,6 +17,7 @@ def settings(*, options: Options | None = None) -> None:
 
     ```
     archiver settings
+    archiver config show
     ARCHIVER_UPLOADS_IN_FLIGHT=100 archiver settings --json
     ```
     """
@@ -24,13 +25,3 @@ def settings(*, options: Options | None = None) -> None:
     rows = explain(settings_of(options))
     out.table(["setting", "value", "from", "meaning"], [(r.name, r.value, r.origin, r.help) for r in rows])
     out.result(rows)
-
-
-def show(*, options: Options | None = None) -> None:
-    """Show every setting, its value, and where the value came from; the same as `archiver settings`.
-
-    ```
-    archiver config show
-    ```
-    """
-    settings(options=options)

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import pytest
 
 from archiver.errors import ThrottleKind
-from archiver.lifecycle import DeliveryState
 from archiver.observe import log
-from archiver.pipeline.events import BatchSettled, DeliveryArchived, DeliveryFailed, LaneThrottled, LaneWoke, WorkerEntered
+from archiver.pipeline.events import BatchSettled, LaneThrottled, LaneWoke, WorkerEntered
 from genstage.clock import SystemClock
+from support.told import archived, failed
 
 
 @pytest.fixture
@@ -38,18 +38,7 @@ def test_failures_are_warnings_and_batches_are_not_told_at_info(lines: io.String
     """A quiet log tells what a person may want to know."""
     listen = log.configure("info", "json", lines).listen
     listen(BatchSettled(archived=1, others=0, refused=0, seconds=0.1))
-    failed = DeliveryFailed(
-        delivery=1,
-        lane=2,
-        customer="acme",
-        provider="dropbox",
-        state=DeliveryState.WAITING,
-        attempt=1,
-        seconds=0.5,
-        reason="TransientError",
-        detail="502",
-    )
-    listen(failed)
+    listen(failed())
     (line,) = lines.getvalue().splitlines()
     assert json.loads(line)["level"] == "warning"
 
@@ -61,18 +50,7 @@ def test_text_is_for_people(lines: io.StringIO) -> None:
     assert not lines.getvalue().startswith("{")
 
 
-ARCHIVED = DeliveryArchived(
-    delivery=17,
-    lane=2,
-    customer="acme",
-    provider="dropbox",
-    attempt=0,
-    size=1000,
-    seconds=0.25,
-    dwell=3.0,
-    in_flight=1,
-    recovered=False,
-)
+ARCHIVED = archived()
 SETTLED = BatchSettled(archived=1, others=0, refused=0, seconds=0.1)
 
 
@@ -174,19 +152,7 @@ def test_throttles_of_a_customer_are_summed(lines: io.StringIO) -> None:
 def test_no_secret_gets_into_a_line(lines: io.StringIO, style: str) -> None:
     """Neither from an event, nor from a traceback, nor from a library's own log."""
     events = log.configure("info", style, lines)
-    events.listen(
-        DeliveryFailed(
-            delivery=1,
-            lane=2,
-            customer="acme",
-            provider="dropbox",
-            state=DeliveryState.WAITING,
-            attempt=1,
-            seconds=0.5,
-            reason="TransientError",
-            detail="Bearer CANARY12345 for +15552345678",
-        )
-    )
+    events.listen(failed(detail="Bearer CANARY12345 for +15552345678"))
     try:
         int("access_token=CANARY")
     except ValueError:

@@ -11,40 +11,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
-from archiver.lifecycle import DeliveryState
 from archiver.observe.traces import Traces, trace_id_of
-from archiver.pipeline.events import DeliveryArchived, DeliveryFailed, LaneWoke
-
-
-def archived(delivery: int) -> DeliveryArchived:
-    """A delivery that took a quarter of a second."""
-    return DeliveryArchived(
-        delivery=delivery,
-        lane=2,
-        customer="acme",
-        provider="dropbox",
-        attempt=1,
-        size=1000,
-        seconds=0.25,
-        dwell=3.0,
-        in_flight=1,
-        recovered=False,
-    )
-
-
-def failed(delivery: int) -> DeliveryFailed:
-    """A try before it."""
-    return DeliveryFailed(
-        delivery=delivery,
-        lane=2,
-        customer="acme",
-        provider="dropbox",
-        state=DeliveryState.WAITING,
-        attempt=1,
-        seconds=0.5,
-        reason="TransientError",
-        detail="502 CANARY",
-    )
+from archiver.pipeline.events import LaneWoke
+from support.told import archived, failed
 
 
 class Collector(ThreadingHTTPServer):
@@ -89,7 +58,7 @@ def test_all_tries_of_a_delivery_are_one_trace() -> None:
     """A failed try and the one that archived it; another delivery's is another trace, and what is about none makes no span."""
     exporter = InMemorySpanExporter()
     traces = Traces("1.2.3", exporter)
-    for event in (failed(1), archived(1), archived(2), LaneWoke(lane=2, customer="acme")):
+    for event in (failed(1, detail="CANARY"), archived(1), archived(2), LaneWoke(lane=2, customer="acme")):
         traces.listen(event)
     traces.close()
     first, second, other = exporter.get_finished_spans()
