@@ -11,6 +11,8 @@ from typing import Literal
 import msgspec
 from starlette.responses import Response
 
+from archiver.console.api.openapi import description
+from archiver.console.api.table import OPERATIONS, Operation
 from archiver.console.pages import connect, customers, entering, health, items, log, overview, people
 from archiver.console.visit import Visit
 from archiver.people import Rank
@@ -38,6 +40,18 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     why_open: str = ""
     api: bool = False
     live: bool = False
+
+
+async def _describe(visit: Visit) -> Response:
+    return visit.json(description() | {"servers": [{"url": visit.console.listening.url}]})
+
+
+def _for_programs(operation: Operation) -> Callable[[Visit], Awaitable[Response]]:
+    async def answer(visit: Visit) -> Response:
+        value = await operation.answer(visit)
+        return Response(status_code=204) if operation.gives is None else visit.json(value)
+
+    return answer
 
 
 ROUTES: tuple[Route, ...] = (
@@ -75,4 +89,6 @@ ROUTES: tuple[Route, ...] = (
     Route(method="POST", path="/settings/keys", answer=people.add_key, rank=Rank.ADMIN),
     Route(method="POST", path="/settings/keys/{id}/revoke", answer=people.revoke_key, rank=Rank.ADMIN),
     Route(method="POST", path="/settings/sessions/end", answer=people.end_sessions, rank=Rank.ADMIN),
+    Route(method="GET", path="/api/v1/openapi.json", answer=_describe, rank=Rank.VIEWER, api=True),
+    *(Route(method=one.method, path=f"/api/v1{one.path}", answer=_for_programs(one), rank=one.rank, api=True) for one in OPERATIONS),
 )

@@ -101,6 +101,7 @@ def _bound(listening: Listening) -> socket.socket:
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((listening.host, listening.port))
+        bound.listen(128)  # who comes before `serve` waits for it, and is not refused
     except OSError as error:
         bound.close()
         message = f"the console cannot listen on {listening.host}:{listening.port}: {error.strerror}"

@@ -34,9 +34,9 @@ class Rank(StrEnum):
     VIEWER = "viewer"
     """Looks at everything, changes nothing."""
     OPERATOR = "operator"
-    """Pauses and resumes customers, tries items again, connects storages."""
+    """Adds customers and connects their storages, pauses and resumes them, tries items again."""
     ADMIN = "admin"
-    """Adds and removes customers, users and keys."""
+    """Lets people and programs in: users, keys, sessions."""
 
     def permits(self, needed: Rank) -> bool:
         """Whether this rank may do what ``needed`` may."""

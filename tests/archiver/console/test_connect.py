@@ -26,7 +26,10 @@ async def test_a_dropbox_is_connected_by_its_customer(world: ConsoleWorld) -> No
     """The link alone lets the customer in; what is kept is what they have confirmed; the link is worth nothing afterwards."""
     async with Sandbox() as sandbox:
         account = sandbox.add_account("airline")
-        async with world.browser(Rank.OPERATOR) as operator, operator.post("/connect", data=spec(account, sandbox.url, customer="Airline")) as answer:
+        async with (
+            world.browser(Rank.OPERATOR) as operator,
+            operator.post("/connect", data=spec(account, sandbox.url, customer="Airline")) as answer,
+        ):
             text = await answer.text()
             assert answer.status == 200, text
             link = found(r'class="button first" href="(/connect/[\w-]+)"', text)
