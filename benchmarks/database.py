@@ -71,6 +71,7 @@ def archived(delivery: Delivery) -> Settled:
         delivery_id=delivery.id,
         lane=delivery.lane,
         customer_id=delivery.customer_id,
+        kind=delivery.item.kind,
         size=100_000,
         state=DeliveryState.ARCHIVED,
         ready_at=0,

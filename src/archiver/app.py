@@ -32,6 +32,7 @@ from archiver.pipeline.collector import Collector
 from archiver.pipeline.contents import Contents
 from archiver.pipeline.events import Listener, ignore_event
 from archiver.pipeline.share import Budget
+from archiver.proof import completeness
 from archiver.proof.auditing import Auditor, audited
 from archiver.rotation import KeyRing
 from archiver.services import quiet_services
@@ -359,6 +360,11 @@ class Archiver:
             for view in await self.customers()
         ]
         return [CustomerView(customer=customer, connections=parked) for customer, parked in views if parked]
+
+    async def report(self, name: str) -> completeness.Report:
+        """Whether everything that a customer's sources have is archived. Raises ConfigError if there is no such customer."""
+        (customer,) = await self._named(name)
+        return await completeness.report(self._database, customer, now=int(self._clock.wall() * 1000))
 
     async def workers(self) -> Sequence[WorkerRow]:
         """Who serves a database that many may serve; of any other nobody is known here."""

@@ -183,6 +183,14 @@ class Checks:
         for lane, *numbers in scene.query("SELECT lane, waiting, archived, rejected, gone FROM lane_counters"):
             counted = [states[lane, state] for state in ("waiting", "archived", "rejected", "gone")]
             scene.story.hold("counters", counted == numbers, f"lane {lane} has {counted}, its counters say {numbers}")
+        states_of = ", ".join(f"sum(state = '{state}')" for state in ("waiting", "archived", "rejected", "gone"))
+        rows_by_kind = scene.query(
+            f"SELECT lane, kind, {states_of} FROM deliveries JOIN items ON items.id = item_id GROUP BY lane, kind"  # noqa: S608  constants
+        )
+        by_kind = scene.query("SELECT lane, kind, waiting, archived, rejected, gone FROM kind_counters")
+        scene.story.hold(
+            "counters", sorted(rows_by_kind) == sorted(by_kind), f"by kind there is {rows_by_kind}, the counters say {by_kind}"
+        )
 
 
 def _right(there: Object, found: Discovery) -> bool:

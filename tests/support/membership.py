@@ -182,12 +182,14 @@ def _count(raw: sqlite3.Connection, customer_id: int) -> None:
     raw.execute(settled, (customer_id,))
     raw.execute("UPDATE journal SET deaths = deaths + 1, running = 0 WHERE running AND customer_id = ?", (customer_id,))
     poison = raw.execute(
-        "SELECT delivery_id, lane FROM journal JOIN deliveries ON id = delivery_id WHERE journal.customer_id = ? AND deaths >= ?",
+        "SELECT delivery_id, lane, kind FROM journal JOIN deliveries ON deliveries.id = delivery_id JOIN items ON items.id = item_id"
+        " WHERE journal.customer_id = ? AND deaths >= ?",
         (customer_id, POISON_DEATHS),
     ).fetchall()
-    for delivery_id, lane in poison:
+    for delivery_id, lane, kind in poison:
         raw.execute("UPDATE deliveries SET state = 'rejected', reason = 'PoisonError' WHERE id = ?", (delivery_id,))
         raw.execute("UPDATE lane_counters SET waiting = waiting - 1, rejected = rejected + 1 WHERE lane = ?", (lane,))
+        raw.execute("UPDATE kind_counters SET waiting = waiting - 1, rejected = rejected + 1 WHERE lane = ? AND kind = ?", (lane, kind))
         raw.execute("DELETE FROM journal WHERE delivery_id = ?", (delivery_id,))
 
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from archiver.database.audit import AuditLog
 from archiver.database.browsing import Browsing
+from archiver.database.completeness import Completeness
 from archiver.database.connecting import ConnectingDatabase, Invitation, Step
 from archiver.database.credentials import CredentialsDatabase, SealedRow
 from archiver.database.erasing import CustomerChange, Erasable, ErasingDatabase
@@ -80,7 +81,9 @@ __all__ = [
 ]
 
 
-class Database(AuditLog, ConnectingDatabase, CredentialsDatabase, ErasingDatabase, UpkeepDatabase, Browsing, People, Survey, Protocol):
+class Database(
+    AuditLog, Completeness, ConnectingDatabase, CredentialsDatabase, ErasingDatabase, UpkeepDatabase, Browsing, People, Survey, Protocol
+):
     """Everything that Archiver remembers. Methods may be called concurrently; each is one transaction.
 
     Raises:

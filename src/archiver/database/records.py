@@ -86,6 +86,7 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         delivery_id: Which.
         lane: Its lane.
         customer_id: Its customer, whose epoch fences the write.
+        kind: The item's kind for the counters.
         size: The item's size in bytes for the counters, 0 if unknown.
         state: The new state; ``waiting`` for a later try.
         ready_at: When a waiting one may be tried again.
@@ -100,6 +101,7 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     delivery_id: int
     lane: LaneId
     customer_id: int
+    kind: Kind
     size: int = 0
     state: DeliveryState
     ready_at: Millis

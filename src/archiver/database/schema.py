@@ -33,9 +33,11 @@ __all__ = [
     "invitations",
     "items",
     "journal",
+    "kind_counters",
     "lane_counters",
     "metadata",
     "notices",
+    "passes",
     "receipts",
     "sessions",
     "tombstones",
@@ -44,7 +46,7 @@ __all__ = [
     "workers",
 ]
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest revision of ``archiver.database.migrations``; kept here so that opening an up-to-date database need not load Alembic."""
 
 metadata = sa.MetaData(
@@ -339,6 +341,30 @@ lane_counters = sa.Table(
     sa.Column("rejected", sa.BigInteger, nullable=False),
     sa.Column("gone", sa.BigInteger, nullable=False),
     sa.Column("archived_bytes", _Size, nullable=False),
+)
+
+kind_counters = sa.Table(
+    "kind_counters",
+    metadata,
+    sa.Column("lane", _Id, sa.ForeignKey("connections.id"), primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("waiting", sa.BigInteger, nullable=False),
+    sa.Column("archived", sa.BigInteger, nullable=False),
+    sa.Column("rejected", sa.BigInteger, nullable=False),
+    sa.Column("gone", sa.BigInteger, nullable=False),
+    sa.Column("archived_bytes", _Size, nullable=False),
+)
+
+passes = sa.Table(
+    "passes",
+    metadata,
+    sa.Column("source_id", _Id, sa.ForeignKey("connections.id"), primary_key=True, autoincrement=False),
+    # When the last pass ended that came to its end, and since when and why none does; 0 if none did, or all do.
+    sa.Column("complete_at", _Time, nullable=False),
+    sa.Column("troubled_since", _Time, nullable=False),
+    sa.Column("trouble", Words, nullable=False),
+    # What the source says that it has, by kind, as JSON; empty if it cannot count.
+    sa.Column("claimed", Words, nullable=False),
 )
 
 journal = sa.Table(

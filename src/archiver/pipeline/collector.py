@@ -14,7 +14,7 @@ from contextlib import aclosing
 import msgspec
 
 from archiver.database.port import Birth, Births, Database
-from archiver.errors import ArchiverError, ReconnectNeededError
+from archiver.errors import ArchiverError, DatabaseUnavailableError, ReconnectNeededError
 from archiver.model import Connection, ConnectionState, Customer, Discovery, Kind, LaneId, Millis, Role
 from archiver.naming import item_path
 from archiver.pipeline.contents import Contents
@@ -30,6 +30,7 @@ _log = logging.getLogger(__name__)
 
 _LONGEST_REST = 60.0  # seconds between two tries of a source that cannot be read
 _LIVE_MILLIS = 86_400_000  # after it happened an item is old news: backfill
+_NOTE_MILLIS = 60_000  # between two notes that a source was passed over completely: some say so every few seconds
 _TRIES = 3  # in vain, after which a source no longer keeps those waiting who wait for a complete pass
 
 
@@ -85,6 +86,7 @@ class Collector:
         self._jitter = jitter or random.Random()  # noqa: S311  spreads retries, guards nothing
         self._patience = patience
         self._customers: dict[int, int] = {}  # of the sources that fail
+        self._noted: dict[int, Millis] = {}  # when a complete pass was last written down
         self.passed: set[int] = set()
         self.failing: dict[int, SourceFailed] = {}
         self._watched: dict[int, tuple[Customer, Connection]] = {}
@@ -126,6 +128,9 @@ class Collector:
 
     async def _rest(self, customer: Customer, source: Connection, reason: str, failures: int) -> None:
         """Tells that a source failed, and waits the longer the more often it did."""
+        if source.id not in self.failing and self._patience is not None:
+            self._noted.pop(source.id, None)
+            await self._patience(self._note_trouble, source, reason)
         retry_in = min(_LONGEST_REST, 2.0 ** min(failures, 6)) * (0.5 + 0.5 * self._jitter.random())
         failed = SourceFailed(source=source.id, customer=customer.name, reason=reason, retry_in=retry_in)
         self.failing[source.id] = failed
@@ -178,13 +183,19 @@ class Collector:
             ArchiverError: The source could not be read.
         """
         found = new = 0
-        async with aclosing(self._contents.source(source).discover(await self._database.cursor(source.id))) as pages:
-            async for page in pages:
-                births = await self._add(customer, source, page)
-                found += len(page.discoveries)
-                new += births.items
-                if page.complete:
-                    break
+        try:
+            async with aclosing(self._contents.source(source).discover(await self._database.cursor(source.id))) as pages:
+                async for page in pages:
+                    births = await self._add(customer, source, page)
+                    found += len(page.discoveries)
+                    new += births.items
+                    if page.complete:
+                        break
+        except DatabaseUnavailableError:
+            raise
+        except ArchiverError as error:
+            await self._note_trouble(source, error.message)
+            raise
         return Collected(found, new)
 
     async def _add(self, customer: Customer, source: Connection, page: Page) -> Births:
@@ -202,7 +213,13 @@ class Collector:
             self._hint(result.lanes)
         if page.complete:
             self.passed.add(source.id)
+            if now - self._noted.get(source.id, 0) >= _NOTE_MILLIS:
+                await self._database.note_complete(source.id, at=now, claimed=page.claimed)
+                self._noted[source.id] = now
         return result
+
+    async def _note_trouble(self, source: Connection, reason: str) -> None:
+        await self._database.note_trouble(source.id, at=int(self._clock.wall() * 1000), trouble=reason)
 
 
 def _birth(discovery: Discovery, template: str, lanes: Sequence[tuple[LaneId, str, frozenset[Kind]]], tag: str, level: int) -> Birth:

@@ -249,6 +249,7 @@ class Settlement:
             delivery_id=delivery.id,
             lane=delivery.lane,
             customer_id=delivery.customer_id,
+            kind=delivery.item.kind,
             size=(receipt.size if receipt else delivery.item.size) or 0,
             state=state,
             ready_at=delivery.ready_at if ready_at is None else ready_at,

@@ -6,5 +6,6 @@ In: the Database, and a destination that is looked at. Out: values for commands 
 |---|---|
 | `acting` | who does what is done now |
 | `auditing` | writes the audit log, and holds its chain to what it must be |
+| `completeness` | whether everything that the sources have is archived; what is missing, and why |
 | `discretion` | what must not stand in a log |
 """

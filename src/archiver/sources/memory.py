@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
 from archiver.adapter import Option
@@ -72,12 +73,15 @@ class MemorySource:
                 found = self._found[place : place + self._page_items]
                 place += len(found)
                 complete = place >= len(self._found)
-                yield Page(discoveries=found, cursor=str(place), complete=complete)
+                yield Page(discoveries=found, cursor=str(place), complete=complete, claimed=self._claimed() if complete else {})
                 if complete:
                     break
             if self._finite or self._closed:
                 return
             await changed.wait()
+
+    def _claimed(self) -> Mapping[Kind, int]:
+        return Counter(kind for kind, _, _ in {(found.kind, found.external_id, found.part) for found in self._found})
 
     async def read_many(self, items: Sequence[Item]) -> Sequence[bytes | ArchiverError]:
         """The bytes of each item; see `Source.read_many`."""
@@ -133,7 +137,8 @@ class GeneratedSource:
             stop = min(start + _PAGE_ITEMS, self._items)
             found = [self.discovery(number) for number in range(start, stop)]
             start = max(start, stop)
-            yield Page(discoveries=found, cursor=str(start), complete=start >= self._items)
+            complete = start >= self._items
+            yield Page(discoveries=found, cursor=str(start), complete=complete, claimed={self._kind: self._items} if complete else {})
             if start >= self._items:
                 return
 

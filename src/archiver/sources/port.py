@@ -13,7 +13,7 @@ import msgspec
 
 from archiver.adapter import Option, Secrets
 from archiver.errors import ArchiverError
-from archiver.model import Discovery, Item
+from archiver.model import Discovery, Item, Kind
 from genstage.clock import Clock, SystemClock
 
 __all__ = ["ALONE", "Context", "Hooks", "Paced", "Page", "Ring", "Room", "Source", "SourceAdapter"]
@@ -65,11 +65,14 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
         discoveries: What was found; may be empty. At most about a thousand.
         cursor: Opaque; stored in the same transaction as the discoveries, given back to `Source.discover` after a restart.
         complete: This page ends a complete pass over what the source has.
+        claimed: Of a complete pass: how many items of each kind the source itself says that it has, if it can count them; what of these
+            is not known here is missing.
     """
 
     discoveries: Sequence[Discovery]
     cursor: str
     complete: bool = False
+    claimed: Mapping[Kind, int] = {}
 
 
 class Source(Protocol):

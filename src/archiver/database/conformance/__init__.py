@@ -23,6 +23,7 @@ import pytest
 from archiver.database.conformance.audit import AuditConformance
 from archiver.database.conformance.births import BirthConformance
 from archiver.database.conformance.browsing import BrowsingConformance
+from archiver.database.conformance.completeness import CompletenessConformance
 from archiver.database.conformance.connecting import ConnectingConformance
 from archiver.database.conformance.customers import CustomersConformance
 from archiver.database.conformance.erasing import ErasingConformance
@@ -50,6 +51,7 @@ class DatabaseConformance(
     AuditConformance,
     UpkeepConformance,
     ErasingConformance,
+    CompletenessConformance,
 ):
     """The promises of `archiver.database.port.Database` which do not depend on the engine.
 

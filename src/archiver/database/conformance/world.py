@@ -58,7 +58,15 @@ def discovery(number: int, **changes: Any) -> Discovery:
 def settled(delivery: Delivery, state: DeliveryState, **changes: Any) -> Settled:
     """What becomes of a delivery; it was put off until `LATER` if it goes on waiting."""
     changes = {"ready_at": LATER, "attempt": delivery.attempt + 1, "reason": "TransientError", "detail": "503", **changes}
-    return Settled(delivery_id=delivery.id, lane=delivery.lane, customer_id=delivery.customer_id, size=160, state=state, **changes)
+    return Settled(
+        delivery_id=delivery.id,
+        lane=delivery.lane,
+        customer_id=delivery.customer_id,
+        kind=delivery.item.kind,
+        size=160,
+        state=state,
+        **changes,
+    )
 
 
 def archived(delivery: Delivery) -> Settled:

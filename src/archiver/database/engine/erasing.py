@@ -22,8 +22,10 @@ from archiver.database.schema import (
     invitations,
     items,
     journal,
+    kind_counters,
     lane_counters,
     notices,
+    passes,
     receipts,
     tombstones,
 )
@@ -179,7 +181,13 @@ def _strip(core: sa.Connection, customer_id: int, now: Millis) -> None:
     mine = sa.select(connections.c.id).where(connections.c.customer_id == customer_id)
     _forget(core, items.c.source_id.in_(mine))
     core.execute(invitations.delete().where(invitations.c.customer_id == customer_id))
-    for table, column in ((cursors, cursors.c.source_id), (lane_counters, lane_counters.c.lane), (notices, notices.c.connection_id)):
+    for table, column in (
+        (cursors, cursors.c.source_id),
+        (passes, passes.c.source_id),
+        (lane_counters, lane_counters.c.lane),
+        (kind_counters, kind_counters.c.lane),
+        (notices, notices.c.connection_id),
+    ):
         core.execute(table.delete().where(column.in_(mine)))
     bare = {"options": "{}", "secrets": msgspec.msgpack.encode({}), "account": "", "state": ConnectionState.PAUSED.value, "reason": ""}
     core.execute(connections.update().where(connections.c.customer_id == customer_id).values(bare))

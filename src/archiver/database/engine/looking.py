@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from archiver.database.engine.ids import chosen
 from archiver.database.port import DeliveryRow, LaneCounters
-from archiver.database.schema import connections, customers, deliveries, items, lane_counters, receipts
+from archiver.database.schema import connections, customers, deliveries, items, kind_counters, lane_counters, receipts
 from archiver.lifecycle import DeliveryState
 from archiver.model import ConnectionState, CustomerState, Kind, LaneId, Millis, Receipt
 
@@ -106,20 +106,21 @@ def retry(core: sa.Connection, customer: str | None, reason: str | None, ids: Se
         which.append(deliveries.c.reason == reason)
     if ids is not None:
         which.append(deliveries.c.id.in_(chosen(core, ids)))
-    moved: Counter[tuple[LaneId, str]] = Counter()
+    moved: Counter[tuple[LaneId, str, str]] = Counter()
     # First locked and read, then written: what is counted is exactly what is changed, whatever others settle meanwhile.
-    failed = sa.select(deliveries.c.id, deliveries.c.lane, deliveries.c.state).where(*which).limit(_AT_ONCE).with_for_update()
+    kind = sa.select(items.c.kind).where(items.c.id == deliveries.c.item_id).scalar_subquery().label("kind")
+    failed = sa.select(deliveries.c.id, deliveries.c.lane, deliveries.c.state, kind).where(*which).limit(_AT_ONCE).with_for_update()
     while rows := core.execute(failed).all():
-        moved.update((row.lane, row.state) for row in rows)
+        moved.update((row.lane, row.state, row.kind) for row in rows)
         these = deliveries.c.id.in_(chosen(core, [row.id for row in rows]))
         core.execute(deliveries.update().where(these).values(state=DeliveryState.WAITING.value, ready_at=now, attempt=0, session=None))
-    for (lane, state), count in sorted(moved.items()):  # by lane, as everybody does who writes several lanes' counters
-        old = lane_counters.c[state]
-        core.execute(
-            lane_counters.update()
-            .where(lane_counters.c.lane == lane)
-            .values({lane_counters.c.waiting: lane_counters.c.waiting + count, old: old - count})
-        )
+    for (lane, state, of_kind), count in sorted(moved.items()):  # by lane, as everybody does who writes several lanes' counters
+        for table, which_row in (
+            (lane_counters, lane_counters.c.lane == lane),
+            (kind_counters, sa.and_(kind_counters.c.lane == lane, kind_counters.c.kind == of_kind)),
+        ):
+            moves = {table.c.waiting: table.c.waiting + count, table.c[state]: table.c[state] - count}
+            core.execute(table.update().where(which_row).values(moves))
     return moved.total()
 
 

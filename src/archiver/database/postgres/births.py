@@ -71,8 +71,15 @@ WITH born AS (
               AND items.part = given.part
     ORDER BY given.place
     ON CONFLICT (item_id, lane) DO NOTHING
-    RETURNING lane
-), count AS (SELECT lane, count(*) AS born FROM born GROUP BY lane)
+    RETURNING lane, item_id
+), of_kind AS (
+    SELECT lane, kind, count(*) AS born
+    FROM (SELECT lane, (SELECT kind FROM items WHERE items.id = born.item_id) AS kind FROM born) AS found GROUP BY lane, kind
+), kinds AS (
+    INSERT INTO kind_counters (lane, kind, waiting, archived, rejected, gone, archived_bytes)
+    SELECT lane, kind, born, 0, 0, 0, 0 FROM of_kind
+    ON CONFLICT (lane, kind) DO UPDATE SET waiting = kind_counters.waiting + excluded.waiting
+), count AS (SELECT lane, sum(born) AS born FROM of_kind GROUP BY lane)
 UPDATE lane_counters SET waiting = waiting + count.born FROM count WHERE lane_counters.lane = count.lane RETURNING lane_counters.lane
 """
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from archiver.database.engine import customers, looking
 from archiver.database.engine.browses import Browses
+from archiver.database.engine.completeness import KnowsCompleteness
 from archiver.database.engine.connecting import Connects
 from archiver.database.engine.credentials import KeepsCredentials
 from archiver.database.engine.erasing import Erases
@@ -49,7 +50,7 @@ __all__ = ["PostgresDatabase"]
 _T = TypeVar("_T")
 
 
-class PostgresDatabase(Browses, KeepsAudit, KeepsPeople, Surveys, Connects, KeepsCredentials, KeepsUp, Erases):
+class PostgresDatabase(KnowsCompleteness, Browses, KeepsAudit, KeepsPeople, Surveys, Connects, KeepsCredentials, KeepsUp, Erases):
     """Everything that Archiver remembers, on a PostgreSQL server, for any number of processes.
 
     See `archiver.database.port` for what each method promises. Four connections, a thread each: one writes, one has the hot reads, one is

@@ -34,8 +34,14 @@ FOR NO KEY UPDATE
 _REJECT = """
 WITH rejected AS (
     UPDATE deliveries SET state = 'rejected', reason = 'PoisonError', detail = %(detail)s, session = NULL
-    WHERE id = ANY(%(ids)s::bigint[]) AND state = 'waiting' RETURNING lane
-), counts AS (SELECT lane, count(*) AS rejected FROM rejected GROUP BY lane)
+    WHERE id = ANY(%(ids)s::bigint[]) AND state = 'waiting' RETURNING lane, item_id
+), of_kind AS (
+    SELECT lane, kind, count(*) AS rejected
+    FROM (SELECT lane, (SELECT kind FROM items WHERE items.id = rejected.item_id) AS kind FROM rejected) AS found GROUP BY lane, kind
+), kinds AS (
+    UPDATE kind_counters SET waiting = kind_counters.waiting - of_kind.rejected, rejected = kind_counters.rejected + of_kind.rejected
+    FROM of_kind WHERE kind_counters.lane = of_kind.lane AND kind_counters.kind = of_kind.kind
+), counts AS (SELECT lane, sum(rejected) AS rejected FROM of_kind GROUP BY lane)
 UPDATE lane_counters SET waiting = lane_counters.waiting - counts.rejected, rejected = lane_counters.rejected + counts.rejected
 FROM counts WHERE lane_counters.lane = counts.lane
 """

@@ -54,11 +54,19 @@ WITH owned AS MATERIALIZED (
                          %(sha256)s::text[], %(remote_hash)s::text[], %(archived_at)s::bigint[], %(recovered)s::bool[])
                   AS given (id, path, remote_id, revision, size, sha256, remote_hash, archived_at, recovered)
     WHERE (given.id IN (SELECT id FROM archived)) IS TRUE
+), of_kind AS (
+    SELECT given.lane, given.kind, sum(given.archived) AS archived, sum(given.rejected) AS rejected, sum(given.gone) AS gone,
+           sum(given.bytes) AS bytes
+    FROM unnest(%(id)s::bigint[], %(lane)s::bigint[], %(kind)s::text[], %(is_archived)s::int[], %(is_rejected)s::int[], %(is_gone)s::int[],
+                %(bytes)s::bigint[]) AS given (id, lane, kind, archived, rejected, gone, bytes)
+    WHERE (given.id IN (SELECT id FROM written)) IS TRUE GROUP BY given.lane, given.kind
+), kinds AS (
+    UPDATE kind_counters SET waiting = kind_counters.waiting - of_kind.archived - of_kind.rejected - of_kind.gone,
+        archived = kind_counters.archived + of_kind.archived, rejected = kind_counters.rejected + of_kind.rejected,
+        gone = kind_counters.gone + of_kind.gone, archived_bytes = kind_counters.archived_bytes + of_kind.bytes
+    FROM of_kind WHERE kind_counters.lane = of_kind.lane AND kind_counters.kind = of_kind.kind
 ), counts AS (
-    SELECT given.lane, sum(given.archived) AS archived, sum(given.rejected) AS rejected, sum(given.gone) AS gone, sum(given.bytes) AS bytes
-    FROM unnest(%(id)s::bigint[], %(lane)s::bigint[], %(is_archived)s::int[], %(is_rejected)s::int[], %(is_gone)s::int[],
-                %(bytes)s::bigint[]) AS given (id, lane, archived, rejected, gone, bytes)
-    WHERE (given.id IN (SELECT id FROM written)) IS TRUE GROUP BY given.lane
+    SELECT lane, sum(archived) AS archived, sum(rejected) AS rejected, sum(gone) AS gone, sum(bytes) AS bytes FROM of_kind GROUP BY lane
 ), counted AS (
     UPDATE lane_counters SET waiting = lane_counters.waiting - counts.archived - counts.rejected - counts.gone,
         archived = lane_counters.archived + counts.archived, rejected = lane_counters.rejected + counts.rejected,
@@ -122,6 +130,7 @@ class Settling(msgspec.Struct, frozen=True):
         values: dict[str, Any] = {"lanes": numbers({s.lane for s in batch})}
         values |= _owners({s.customer_id for s in batch}, epochs)
         values |= {"id": numbers(s.delivery_id for s in batch), "lane": numbers(s.lane for s in batch)}
+        values["kind"] = texts([s.kind.value for s in batch])
         for state in (DeliveryState.ARCHIVED, DeliveryState.REJECTED, DeliveryState.GONE):
             values[f"is_{state.value}"] = numbers(s.state is state for s in batch)
         values["bytes"] = numbers(s.size if s.state is DeliveryState.ARCHIVED else 0 for s in batch)

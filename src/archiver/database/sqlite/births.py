@@ -120,12 +120,23 @@ def add_births(raw: sqlite3.Connection, rows: BirthRows) -> Births:
 def _count(raw: sqlite3.Connection, before: int) -> frozenset[int]:
     """Adds the deliveries with ids above ``before``, which are this transaction's, to the counters; their lanes."""
     (counts,) = raw.execute(
-        "SELECT json_group_array(json_array(lane, born)) FROM (SELECT lane, count(*) AS born FROM deliveries WHERE id > ? GROUP BY lane)",
+        """SELECT json_group_array(json_array(lane, kind, born)) FROM (
+               SELECT lane, kind, count(*) AS born FROM deliveries CROSS JOIN items ON items.id = deliveries.item_id
+               WHERE deliveries.id > ? GROUP BY lane, kind
+           )""",
         (before,),
     ).fetchone()
     raw.execute(
-        """UPDATE lane_counters SET waiting = waiting + json_extract(given.value, '$[1]') FROM json_each(?) AS given
-           WHERE lane_counters.lane = json_extract(given.value, '$[0]')""",
+        """UPDATE lane_counters SET waiting = waiting + given.born FROM (
+               SELECT json_extract(value, '$[0]') AS lane, sum(json_extract(value, '$[2]')) AS born FROM json_each(?) GROUP BY 1
+           ) AS given WHERE lane_counters.lane = given.lane""",
         (counts,),
     )
-    return frozenset(lane for lane, _ in msgspec.json.decode(counts, type=list[tuple[int, int]]))
+    raw.execute(
+        """INSERT INTO kind_counters (lane, kind, waiting, archived, rejected, gone, archived_bytes)
+           SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'), 0, 0, 0, 0
+           FROM json_each(?) WHERE true
+           ON CONFLICT (lane, kind) DO UPDATE SET waiting = waiting + excluded.waiting""",
+        (counts,),
+    )
+    return frozenset(lane for lane, _, _ in msgspec.json.decode(counts, type=list[tuple[int, str, int]]))

@@ -9,6 +9,7 @@ from typing import Any
 
 from archiver.database.engine import customers, looking
 from archiver.database.engine.browses import Browses
+from archiver.database.engine.completeness import KnowsCompleteness
 from archiver.database.engine.connecting import Connects
 from archiver.database.engine.credentials import KeepsCredentials
 from archiver.database.engine.erasing import Erases
@@ -33,7 +34,7 @@ from genstage.clock import Clock, SystemClock
 __all__ = ["SqliteDatabase"]
 
 
-class SqliteDatabase(Browses, KeepsAudit, KeepsPeople, Surveys, Connects, KeepsCredentials, KeepsUp, Erases):
+class SqliteDatabase(KnowsCompleteness, Browses, KeepsAudit, KeepsPeople, Surveys, Connects, KeepsCredentials, KeepsUp, Erases):
     """Everything that Archiver remembers, in one file. See `archiver.database.port.Database` for what each method promises.
 
     Three connections, a thread each: what is written waits only for what is written, the hot reads for nobody, and a person who looks at

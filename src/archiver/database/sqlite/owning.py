@@ -47,6 +47,15 @@ FROM (
 ) AS given
 WHERE lane_counters.lane = given.lane
 """
+_KINDS = """
+UPDATE kind_counters SET waiting = waiting - given.poison, rejected = rejected + given.poison
+FROM (
+    SELECT lane, kind, count(*) AS poison
+    FROM json_each(?) AS chosen CROSS JOIN deliveries ON deliveries.id = chosen.value CROSS JOIN items ON items.id = deliveries.item_id
+    GROUP BY lane, kind
+) AS given
+WHERE kind_counters.lane = given.lane AND kind_counters.kind = given.kind
+"""
 _REJECT = """
 UPDATE deliveries SET state = 'rejected', reason = ?, detail = ?, session = NULL WHERE id IN (SELECT value FROM json_each(?))
 """
@@ -102,6 +111,7 @@ def _reject_poison(raw: sqlite3.Connection) -> None:
     (poison,) = raw.execute(_POISON, (POISON_DEATHS,)).fetchone()
     if poison != "[]":
         raw.execute(_COUNTERS, (poison,))
+        raw.execute(_KINDS, (poison,))
         raw.execute(_REJECT, (PoisonError.__name__, POISON_DETAIL, poison))
         raw.execute(_ENDED, (poison,))
 

@@ -52,6 +52,16 @@ _COUNTERS = ManyRows(
     """,
 )
 
+_KINDS = ManyRows(
+    "lane, kind, archived, rejected, gone, archived_bytes",
+    """
+    UPDATE kind_counters SET waiting = kind_counters.waiting - given.archived - given.rejected - given.gone,
+        archived = kind_counters.archived + given.archived, rejected = kind_counters.rejected + given.rejected,
+        gone = kind_counters.gone + given.gone, archived_bytes = kind_counters.archived_bytes + given.archived_bytes
+    FROM :given WHERE given.lane IS NOT NULL AND kind_counters.lane = given.lane AND kind_counters.kind = given.kind
+    """,
+)
+
 _OWNED = """
     SELECT count(*) FROM json_each(?) AS given CROSS JOIN customers
     ON customers.id = json_extract(given.value, '$[0]') AND customers.epoch = json_extract(given.value, '$[1]')
@@ -88,6 +98,7 @@ class Settling(msgspec.Struct, frozen=True):
         receipts: Of the archived, for `_RECEIPTS`.
         others: Deferred, rejected and gone, for `_OTHERS`.
         counters: For `_COUNTERS`.
+        kinds: For `_KINDS`.
         owners: Customer id and epoch of every customer concerned that has one.
         customers: How many customers are concerned.
         line: For the audit log, without its place there; None if nothing came to an end.
@@ -97,6 +108,7 @@ class Settling(msgspec.Struct, frozen=True):
     receipts: list[tuple[Any, ...]]
     others: list[tuple[Any, ...]]
     counters: list[tuple[int, ...]]
+    kinds: list[tuple[int | str, ...]]
     owners: list[tuple[int, int]]
     customers: int
     line: Line | None
@@ -111,7 +123,7 @@ class Settling(msgspec.Struct, frozen=True):
         archived: list[int] = []
         receipts: list[tuple[Any, ...]] = []
         others: list[tuple[Any, ...]] = []
-        counters: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+        counters: defaultdict[tuple[int, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
         customers: set[int] = set()
         for s in settled:
             customers.add(s.customer_id)
@@ -123,20 +135,29 @@ class Settling(msgspec.Struct, frozen=True):
                 receipts.append(
                     (s.delivery_id, r.path, r.remote_id, r.revision, r.size, r.sha256, r.remote_hash, r.archived_at, r.recovered)
                 )
-                count = counters[s.lane]
+                count = counters[s.lane, s.kind.value]
                 count[0] += 1
                 count[3] += s.size
                 continue
             session = _text(s.session) if s.session is not None and s.state is DeliveryState.WAITING else None
             others.append((s.delivery_id, s.state.value, s.ready_at, s.attempt, s.reason, s.detail, session))
             if s.state is DeliveryState.REJECTED:
-                counters[s.lane][1] += 1
+                counters[s.lane, s.kind.value][1] += 1
             elif s.state is DeliveryState.GONE:
-                counters[s.lane][2] += 1
+                counters[s.lane, s.kind.value][2] += 1
         owners = [(customer, epochs[customer]) for customer in customers if customer in epochs]
         entry = settled_entry(settled)
         line = None if entry is None else drafted(entry, now)
-        return cls(archived, receipts, others, [(lane, *c) for lane, c in counters.items()], owners, len(customers), line)
+        kinds: list[tuple[int | str, ...]] = [(*key, *c) for key, c in counters.items()]
+        return cls(archived, receipts, others, _summed(counters), kinds, owners, len(customers), line)
+
+
+def _summed(counters: Mapping[tuple[int, str], Sequence[int]]) -> list[tuple[int, ...]]:
+    """The counters of lanes from those of their kinds."""
+    lanes: dict[int, tuple[int, ...]] = {}
+    for (lane, _), counts in counters.items():
+        lanes[lane] = tuple(map(sum, zip(lanes.get(lane, (0, 0, 0, 0)), counts, strict=True)))
+    return [(lane, *counts) for lane, counts in lanes.items()]
 
 
 def settle_hopeful(raw: sqlite3.Connection, batch: Settling) -> None:
@@ -182,6 +203,7 @@ def _write(raw: sqlite3.Connection, batch: Settling) -> None:
     if batch.others and _OTHERS.execute(raw, batch.others) != len(batch.others):
         raise NotAllWrittenError
     _COUNTERS.execute(raw, batch.counters)
+    _KINDS.execute(raw, batch.kinds)
     if batch.line is not None:
         line = batch.line.after(*(raw.execute(_HEAD).fetchone() or (0, GENESIS)))
         raw.execute(_APPEND, msgspec.structs.astuple(line))

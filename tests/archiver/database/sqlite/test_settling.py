@@ -67,7 +67,7 @@ async def test_a_batch_is_a_handful_of_statements(database: SqliteDatabase) -> N
     begin, *statements, commit = [statement.split()[0] for statement in seen]
     assert (begin, commit) == ("BEGIN", "COMMIT")
     # The last three are the audit log's: its head, its line, and the line once more as its guard's.
-    assert statements == ["SELECT", "UPDATE", "INSERT", "UPDATE", "UPDATE", "SELECT", "INSERT", "INSERT"]
+    assert statements == ["SELECT", "UPDATE", "INSERT", "UPDATE", "UPDATE", "UPDATE", "SELECT", "INSERT", "INSERT"]
 
 
 async def test_the_careful_way_is_taken_only_when_something_is_missing(database: SqliteDatabase) -> None:
