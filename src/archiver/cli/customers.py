@@ -52,7 +52,7 @@ async def add(  # noqa: PLR0913  each is a flag
     /,
     *,
     from_: Annotated[list[str], Parameter(name="--from", negative="")],
-    to: Annotated[list[str], Parameter(negative="")],
+    to: Annotated[list[str] | None, Parameter(negative="")] = None,
     from_option: Annotated[list[str] | None, Parameter(negative="")] = None,
     to_option: Annotated[list[str] | None, Parameter(negative="")] = None,
     to_kinds: Annotated[list[str] | None, Parameter(negative="")] = None,
@@ -75,7 +75,7 @@ async def add(  # noqa: PLR0913  each is a flag
     Args:
         name: Unique; lower case letters, digits, dot, dash and underscore.
         from_: A source; may be given several times.
-        to: A destination; may be given several times.
+        to: A destination; may be given several times, or be connected later: `archiver connect`.
         from_option: An option of a source, NAME=VALUE or ADAPTER.NAME=VALUE.
         to_option: An option of a destination, NAME=VALUE or ADAPTER.NAME=VALUE.
         to_kinds: Which kinds of items go to a destination, ADAPTER=KIND,KIND; all by default.
@@ -86,7 +86,7 @@ async def add(  # noqa: PLR0913  each is a flag
     out = Output(options)
     settings = settings_of(options)
     sources = parse_connections("--from", from_, from_option or (), lambda adapter: registry.source(adapter).options, Secrets())
-    destinations = parse_connections("--to", to, to_option or (), lambda adapter: registry.destination(adapter).options, Secrets())
+    destinations = parse_connections("--to", to or (), to_option or (), lambda adapter: registry.destination(adapter).options, Secrets())
     destinations = _routed(destinations, to_kinds or ())
     async with Archiver.open(settings) as archiver:
         added = await archiver.add_customer(name, sources, destinations, weight=weight, path_template=template, ping=ping)
@@ -166,6 +166,8 @@ def _tell_added(out: Output, added: CustomerAdded) -> None:
         account = added.accounts.get(connection.id)
         free = f", {bytes_text(account.free_bytes)} free" if account and account.free_bytes is not None else ""
         out.say(f"  {connection.role} {_connection_text(connection)}{f': {account.name}{free}' if account else ''}")
+    if not any(connection.role is Role.DESTINATION for connection in added.connections):
+        out.say(f"It has no storage yet: archiver connect {added.customer.name} dropbox (or another one)")
     out.say("Archive it now and from now on: archiver run")
 
 

@@ -211,6 +211,8 @@ items = sa.Table(
     sa.Column("recipient", Words, nullable=False),
     sa.Column("owner", Words, nullable=False),
     sa.Column("metadata", Words, nullable=False),
+    # When everything personal of it was forgotten: no source brings it back. 0 while it is there.
+    sa.Column("erased_at", _Time, nullable=False, server_default="0"),
     sa.UniqueConstraint("source_id", "kind", "external_id", "part"),
     _one_of("kind", Kind),
 )

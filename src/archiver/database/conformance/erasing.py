@@ -69,7 +69,7 @@ class ErasingConformance:
         assert {row.state for row in (await database.deliveries(customer="klm"))[:2]} == {DeliveryState.ARCHIVED}
 
     async def test_an_item_is_forgotten_with_its_last_delivery(self, database: Database) -> None:
-        """While another storage has it, what is known of it stays."""
+        """While another storage has it, what is known of it stays; afterwards not even a new storage brings it back."""
         klm = await world(database, "klm", lanes=2)
         (birth,) = klm.births(1)
         personal = msgspec.structs.replace(birth.discovery, sender="+49 30 5550147", locator="secret/place", metadata={"note": "x"})
@@ -81,6 +81,9 @@ class ErasingConformance:
         assert not (await database.add_births(klm.source, again, now=LATER, cursor=None)).items
         assert await database.erase(klm.customer.id, [rows[1].id], reason="time", now=LATER) == 1
         assert not await database.erasable(klm.customer.id, before=LATER)
+        third = await database.add_connection(klm.customer.id, Role.DESTINATION, "memory", {}, {})
+        late = msgspec.structs.replace(again[0], deliveries=[(third.id, "/late.txt", 0)])
+        assert not (await database.add_births(klm.source, [late], now=LATER, cursor=None)).lanes, "a new storage brought it back"
 
     async def test_a_customer_is_removed_bit_by_bit(self, database: Database) -> None:
         """What is left are tombstones; nothing waits any more; another one stays as it was; the name is free."""

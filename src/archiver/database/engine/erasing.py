@@ -133,17 +133,17 @@ def _erase(core: sa.Connection, customer_id: int, delivery_ids: Collection[int],
     core.execute(deliveries.update().where(deliveries.c.id.in_(these)).values(path="", detail="", session=None))
     left = sa.exists().where(deliveries.c.item_id == items.c.id, sa.not_(sa.exists().where(tombstones.c.delivery_id == deliveries.c.id)))
     touched = chosen(core, sorted({row.item_id for row in ended}))
-    _forget(core, sa.and_(items.c.id.in_(touched), sa.not_(left)))
+    _forget(core, sa.and_(items.c.id.in_(touched), sa.not_(left)), now)
     return len(ids)
 
 
-def _forget(core: sa.Connection, which: sa.ColumnElement[bool]) -> None:
+def _forget(core: sa.Connection, which: sa.ColumnElement[bool], now: Millis) -> None:
     """Takes everything personal from items, and from what people find them by."""
     if core.dialect.name == "postgresql":  # SQLite's table of words has a trigger for it
         these = sa.select(items.c.id).where(which)
         words = sa.table("items_words", sa.column("item_id"))
         core.execute(words.delete().where(words.c.item_id.in_(these)))
-    core.execute(items.update().where(which).values(_PERSONAL))
+    core.execute(items.update().where(which).values({**_PERSONAL, "erased_at": now}))
 
 
 def _bury(core: sa.Connection, customer_id: int, ids: Sequence[int], reason: str, now: Millis) -> None:
@@ -179,7 +179,7 @@ def _remove(core: sa.Connection, customer_id: int, reason: str, now: Millis, lim
 def _strip(core: sa.Connection, customer_id: int, now: Millis) -> None:
     """Takes everything from a customer and its connections but their numbers, which are not given a second time."""
     mine = sa.select(connections.c.id).where(connections.c.customer_id == customer_id)
-    _forget(core, items.c.source_id.in_(mine))
+    _forget(core, items.c.source_id.in_(mine), now)
     core.execute(invitations.delete().where(invitations.c.customer_id == customer_id))
     for table, column in (
         (cursors, cursors.c.source_id),

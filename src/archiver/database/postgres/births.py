@@ -45,6 +45,7 @@ _CHANGED = """
 items.source_id = %(source)s AND items.kind = given.kind AND items.external_id = given.external_id AND items.part = given.part
 AND (items.locator <> given.locator OR items.media_type <> given.media_type
      OR items.size IS DISTINCT FROM given.size OR items.sha256 IS DISTINCT FROM nullif(given.sha256, ''))
+AND items.erased_at = 0
 AND NOT EXISTS (SELECT FROM deliveries AS done WHERE done.item_id = items.id AND done.state = 'archived')
 """
 
@@ -68,7 +69,7 @@ WITH born AS (
     FROM unnest(%(of_kind)s::text[], %(of_external_id)s::text[], %(of_part)s::text[], %(lane)s::bigint[], %(path)s::text[],
                 %(priority)s::int[]) WITH ORDINALITY AS given (kind, external_id, part, lane, path, priority, place)
     JOIN items ON items.source_id = %(source)s AND items.kind = given.kind AND items.external_id = given.external_id
-              AND items.part = given.part
+              AND items.part = given.part AND items.erased_at = 0
     ORDER BY given.place
     ON CONFLICT (item_id, lane) DO NOTHING
     RETURNING lane, item_id

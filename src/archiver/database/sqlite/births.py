@@ -31,6 +31,7 @@ _CHANGED = """
     AND items.source_id = ?1 AND items.kind = given.kind AND items.external_id = given.external_id AND items.part = given.part
     AND (items.locator <> given.locator OR items.media_type <> given.media_type
          OR items.size IS NOT given.size OR items.sha256 IS NOT given.sha256)
+    AND items.erased_at = 0
     AND NOT EXISTS (SELECT 1 FROM deliveries AS done WHERE done.item_id = items.id AND done.state = 'archived')
     """
 
@@ -58,6 +59,7 @@ _DELIVERIES = ManyRows(
     SELECT items.id, given.lane, ?2, 'waiting', given.priority, coalesce(max(0, min(?3, items.purge_at - ?4)), ?3), 0, given.path, '', ''
     FROM :given CROSS JOIN items
     WHERE given.kind IS NOT NULL AND items.source_id = ?1 AND items.kind = given.kind AND items.external_id = given.external_id
+      AND items.erased_at = 0
       AND items.part = given.part
     ON CONFLICT (item_id, lane) DO NOTHING
     """,

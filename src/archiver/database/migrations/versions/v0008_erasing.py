@@ -14,11 +14,12 @@ depends_on: str | None = None
 
 
 def upgrade() -> None:
-    """Adds four columns and a table."""
+    """Adds five columns and a table."""
     op.add_column("customers", sa.Column("hold", sa.Text, nullable=False, server_default=""))
     op.add_column("customers", sa.Column("keep_days", sa.Integer, nullable=False, server_default="0"))
     op.add_column("customers", sa.Column("erase_days", sa.Integer, nullable=False, server_default="0"))
     op.add_column("customers", sa.Column("removed_at", sa.BigInteger, nullable=False, server_default="0"))
+    op.add_column("items", sa.Column("erased_at", sa.BigInteger, nullable=False, server_default="0"))
     op.create_table(
         "tombstones",
         sa.Column("delivery_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, autoincrement=False),
