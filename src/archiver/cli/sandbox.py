@@ -21,6 +21,10 @@ Archive into it:
       --to dropbox:/Archive --to-option api_url=URL --to-option content_url=URL
 See what it stored, and what it was asked: curl URL/sandbox/stats
 """,
+    "gcs": """\
+The next line names the address, URL below, a bucket, and the key of a service account. Archive into it:
+  ARCHIVER_GCS_SERVICE_ACCOUNT='…' archiver customers add me --from folder:PATH --to gcs:archive --to-option endpoint=URL
+""",
     "google": """\
 The next line names the address, URL below, and the credentials of a user. Archive into their Drive:
   ARCHIVER_GOOGLE_DRIVE_CLIENT_SECRET=… ARCHIVER_GOOGLE_DRIVE_REFRESH_TOKEN=… archiver customers add me --from folder:PATH \\
@@ -38,7 +42,7 @@ See what it has, and what it was asked: curl URL/sandbox/stats
 
 
 def sandbox(
-    cloud: Literal["dropbox", "google", "ringcentral"] = "dropbox",
+    cloud: Literal["dropbox", "gcs", "google", "ringcentral"] = "dropbox",
     *,
     port: int = 0,
     state: Path | None = None,
@@ -52,11 +56,12 @@ def sandbox(
     ```
     archiver sandbox dropbox --port 8700 --state ./sandbox
     archiver sandbox google --port 8702
+    archiver sandbox gcs --port 8703
     archiver sandbox ringcentral --port 8701 --window 6
     ```
 
     Args:
-        cloud: Which: `dropbox`, `google` or `ringcentral`.
+        cloud: Which: `dropbox`, `gcs` (Google Cloud Storage), `google` (Drive) or `ringcentral`.
         port: Where to listen on 127.0.0.1; 0 takes a free port.
         state: Keep everything in this directory, and go on with what is there (dropbox).
         window: Seconds of the limits' window and penalty; shorter ones save time (ringcentral).
