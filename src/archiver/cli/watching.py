@@ -53,8 +53,8 @@ async def watching(archiver: Archiver, settings: Settings, stop: asyncio.Event, 
         ConfigError: The address of the metrics cannot be served, or traces are asked for and not installed.
     """
     clock = SystemClock()
-    pulse = Pulse(clock)
-    supervisor = Supervisor(os.environ, lambda: pulse.alive(archiver.under_way()), clock)
+    pulse = Pulse(clock, archiver.under_way)
+    supervisor = Supervisor(os.environ, pulse.alive, clock)
     async with _tracing(settings) as tracing:
         everybody = [pulse.listen, *tracing, *listeners]
         if not settings.metrics:
@@ -65,7 +65,6 @@ async def watching(archiver: Archiver, settings: Settings, stop: asyncio.Event, 
         watched = Watched(
             lambda: archiver.snapshot(limit=0),
             pulse,
-            under_way=archiver.under_way,
             draining=stop.is_set,
             metrics=metrics,
             gauges=gauges,

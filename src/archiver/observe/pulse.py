@@ -1,14 +1,15 @@
 """Whether the process lives: its loop turns, and its stages get somewhere or have nothing to do.
 
-In: the pipeline's events, and a look at what is under way. Out: how far the loop lags, and for how long nothing has moved.
+In: the pipeline's events, and twice a second a look at what is under way. Out: how far the loop lags, and for how long nothing has moved.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from archiver.pipeline.assembly import Assembly
-from archiver.pipeline.events import BatchSettled, Born, CallEnded, Event
+from archiver.pipeline.events import BatchSettled, CallEnded, Event
 from genstage.clock import Clock
 
 __all__ = ["LAG_SECONDS", "STALL_SECONDS", "Pulse", "under_way"]
@@ -21,7 +22,7 @@ STALL_SECONDS = 900.0
 
 _BEAT_SECONDS = 0.5
 _LATELY_SECONDS = 10.0
-_MOVES = (CallEnded, BatchSettled, Born)
+_MOVES = (CallEnded, BatchSettled)
 
 
 class Pulse:
@@ -29,10 +30,12 @@ class Pulse:
 
     Args:
         clock: Time; the monotonic one, which stands still for nobody.
+        under_way: Uploads that run and that nothing outside of this process holds up; see `under_way`.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, under_way: Callable[[], int]) -> None:
         self._clock = clock
+        self._under_way = under_way
         self._moved_at = clock.time()
         self._due_at: float | None = None
         self._late: deque[tuple[float, float]] = deque()
@@ -59,23 +62,18 @@ class Pulse:
         running = 0.0 if self._due_at is None else now - self._due_at
         return max(0.0, running, *(late for _, late in self._late))
 
-    def stalled(self, under_way: int) -> float:
-        """For how many seconds nothing has moved though something is under way; 0 if nothing is.
+    def stalled(self) -> float:
+        """For how many seconds nothing has moved though something is under way; 0 if nothing is."""
+        return self._clock.time() - self._moved_at if self._under_way() else 0.0
 
-        Args:
-            under_way: Uploads that run and that nothing outside of this process holds up.
-        """
-        if not under_way:
-            self._moved_at = self._clock.time()
-            return 0.0
-        return self._clock.time() - self._moved_at
-
-    def alive(self, under_way: int) -> bool:
+    def alive(self) -> bool:
         """Whether it lives."""
-        return self.lag() < LAG_SECONDS and self.stalled(under_way) < STALL_SECONDS
+        return self.lag() < LAG_SECONDS and self.stalled() < STALL_SECONDS
 
     def _beat(self, due_at: float) -> None:
         now = self._clock.time()
+        if not self._under_way():
+            self._moved_at = now  # what begins after this has its own time
         self._forget(now)
         if now > due_at:
             self._late.append((now, now - due_at))

@@ -31,25 +31,22 @@ class Watched:
     Args:
         look: How everything is.
         pulse: Whether the process lives.
-        under_way: Uploads that run and that nothing outside of the process holds up.
         draining: Whether it was told to stop.
         metrics: The counters.
         gauges: The gauges, which the metrics ask too.
     """
 
-    def __init__(  # noqa: PLR0913  its neighbours
+    def __init__(
         self,
         look: Callable[[], Awaitable[Snapshot]],
         pulse: Pulse,
         *,
-        under_way: Callable[[], int],
         draining: Callable[[], bool],
         metrics: Metrics,
         gauges: Gauges,
     ) -> None:
         self._look = look
         self._pulse = pulse
-        self._under_way = under_way
         self._draining = draining
         self._metrics = metrics
         self._gauges = gauges
@@ -62,13 +59,12 @@ class Watched:
 
     def alive(self) -> bool:
         """Whether the process lives; asks nobody else."""
-        return self._pulse.alive(self._under_way())
+        return self._pulse.alive()
 
     async def health(self) -> Health:
         """How it is."""
         snapshot = await self._snapshot()
-        stalled = self._pulse.stalled(self._under_way())
-        return health_of(snapshot, lag=self._pulse.lag(), stalled=stalled, draining=self._draining())
+        return health_of(snapshot, lag=self._pulse.lag(), stalled=self._pulse.stalled(), draining=self._draining())
 
     async def _snapshot(self) -> Snapshot | None:
         try:

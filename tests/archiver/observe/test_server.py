@@ -46,10 +46,10 @@ class Dead(Pulse):
     """A pulse that a test stops."""
 
     def __init__(self, alive: Callable[[], bool]) -> None:
-        super().__init__(SystemClock())
+        super().__init__(SystemClock(), lambda: 1)
         self._told = alive
 
-    def stalled(self, under_way: int) -> float:
+    def stalled(self) -> float:
         """For hours, if it is dead."""
         return 0.0 if self._told() else 7200.0
 
@@ -66,7 +66,6 @@ async def get(world: World) -> AsyncIterator[Get]:
     watched = Watched(
         world.look,
         Dead(lambda: world.alive),
-        under_way=lambda: 1,
         draining=lambda: world.draining,
         metrics=Metrics("1.2.3", [gauges]),
         gauges=gauges,
@@ -163,8 +162,8 @@ async def test_nothing_else_is_there(get: Get) -> None:
 async def test_an_address_that_is_taken_is_told(world: World) -> None:
     """With what to do."""
     gauges = Gauges(Path())
-    pulse = Pulse(SystemClock())
-    watched = Watched(world.look, pulse, under_way=lambda: 0, draining=lambda: False, metrics=Metrics("1"), gauges=gauges)
+    pulse = Pulse(SystemClock(), lambda: 0)
+    watched = Watched(world.look, pulse, draining=lambda: False, metrics=Metrics("1"), gauges=gauges)
     async with answering("127.0.0.1:0", watched) as address:
         with pytest.raises(ConfigError, match=address):
             async with answering(address, watched):
