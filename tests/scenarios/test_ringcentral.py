@@ -10,61 +10,17 @@ from collections.abc import AsyncIterator
 import pytest
 
 from archiver.sandbox.faults import Fault
-from archiver.sandbox.limits import Limits
 from archiver.sandbox.remote import SandboxProcess
-from archiver.sandbox.ringcentral import GroupLimit, RingCentral, fill
-from archiver.sandbox.ringcentral.company import archivable
-from archiver.sandbox.ringcentral.limits import LIMITS
+from archiver.sandbox.ringcentral import RingCentral
 from support.machine import Machine
-
-WINDOW = 2.0
-"""Seconds instead of sixty; the numbers of calls are the published ones."""
+from support.phone_line import company, connect, expected, judge, judge_but_limits
 
 
 @pytest.fixture
 async def phones() -> AsyncIterator[RingCentral]:
     """A company of nine people and queues with two weeks of history."""
-    limits = {group: GroupLimit(calls=limit.calls, window=WINDOW, penalty=WINDOW) for group, limit in LIMITS.items()}
-    async with RingCentral(limits=limits) as phones:
-        fill(phones.office, extensions=9, calls=40, messages=45)
+    async with company() as phones:
         yield phones
-
-
-async def connect(machine: Machine, phones: RingCentral, sandbox: SandboxProcess, **credentials: str) -> None:
-    """A customer from one cloud to the other."""
-    account = await sandbox.add_account("acme", Limits())
-    login = phones.login()
-    given = credentials or {"ARCHIVER_RINGCENTRAL_JWT": login.jwt}
-    await machine.archiver(
-        *("customers", "add", "acme", "--from", f"ringcentral:{login.client_id}", "--to", "dropbox:/Archive"),
-        *("--from-option", f"base_url={phones.url}", "--from-option", "poll_interval=1"),
-        *("--to-option", f"api_url={sandbox.url}", "--to-option", f"content_url={sandbox.url}"),
-        *("--to-option", f"app_key={account.app_key}"),
-        ARCHIVER_RINGCENTRAL_CLIENT_SECRET=login.client_secret,
-        ARCHIVER_DROPBOX_REFRESH_TOKEN=account.refresh_token,
-        ARCHIVER_DROPBOX_APP_SECRET=account.app_secret,
-        **given,
-    )
-
-
-def expected(phones: RingCentral) -> int:
-    """How many items there are: everything with bytes, a row per call, text and record per message that is written."""
-    texts = [message for message in phones.office.messages.values() if message.type in {"SMS", "Pager"}]
-    return len(list(archivable(phones.office))) + len(phones.office.calls) + 2 * len(texts)
-
-
-async def judge(phones: RingCentral, sandbox: SandboxProcess) -> None:
-    """Every record is in the Dropbox once, with its bytes; no limit of either side was pushed."""
-    ledger = await sandbox.ledger()
-    hashes = [file.sha256 for file in ledger.files]
-    wanted = {thing.sha256 for thing in archivable(phones.office)}
-    assert wanted - set(hashes) == set()
-    names = "\n".join(file.path for file in ledger.files)
-    for number in [*phones.office.calls, *map(str, phones.office.messages)]:
-        assert number in names
-    assert len(ledger.files) == expected(phones)
-    assert all(file.revisions == 1 for file in ledger.files)
-    assert {group: (record.refused, record.poked) for group, record in phones.groups().items() if record.refused} == {}
 
 
 @pytest.mark.scenario
@@ -109,15 +65,6 @@ async def test_kills_lose_neither_records_nor_the_link(machine: Machine, sandbox
     await judge_but_limits(phones, sandbox)
     process.send_signal(signal.SIGTERM)
     assert await process.wait() == 0
-
-
-async def judge_but_limits(phones: RingCentral, sandbox: SandboxProcess) -> None:
-    """As `judge`; a process that was killed took its knowledge of the limits with it, so a refusal is allowed, a poke is not."""
-    ledger = await sandbox.ledger()
-    assert {thing.sha256 for thing in archivable(phones.office)} - {file.sha256 for file in ledger.files} == set()
-    assert len(ledger.files) == expected(phones)
-    assert all(file.revisions == 1 for file in ledger.files)
-    assert {group: record.poked for group, record in phones.groups().items() if record.poked} == {}
 
 
 @pytest.mark.scenario

@@ -107,6 +107,7 @@ class Grants:
         self.access_seconds = access_seconds
         self.refreshes = 0
         self._jwts: dict[str, int] = {}
+        self._revoked: dict[str, int] = {}
         self._codes: dict[str, _Code] = {}
         self._by_access: dict[str, Token] = {}
         self._by_refresh: dict[str, Token] = {}
@@ -186,9 +187,15 @@ class Grants:
 
     def revoke(self) -> None:
         """Everything ends for good: the password was changed, or an administrator said so."""
+        self._revoked |= self._jwts
         self._jwts.clear()
         for token in self._by_access.values():
             token.dead = True
+
+    def restore(self) -> None:
+        """JWTs that were revoked hold again: somebody has permitted the application anew."""
+        self._jwts |= self._revoked
+        self._revoked.clear()
 
     def _refresh(self, text: str, now: float) -> Token:
         token = self._by_refresh.get(text)
