@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from archiver.cli import COMMANDS
+from archiver.console.listening import Listening
 from archiver.settings import load
 from support.charts import rendered
 
@@ -110,6 +111,20 @@ def test_settings_become_variables() -> None:
     variables = {variable["name"]: variable["value"] for variable in container(values)["env"] if "value" in variable}
     settings = load(environment={name: value for name, value in variables.items() if name.startswith("ARCHIVER_")})
     assert (settings.uploads_in_flight, settings.bytes_in_flight, settings.log_format) == (500, 64 * 2**20, "json")
+
+
+def test_the_console_is_behind_a_proxy() -> None:
+    """With its address and the proxy's, a Service to reach it by, and a way through the network policy; off unless it is wanted."""
+    values = {"console": {"enabled": True}}
+    made = container(values)
+    variables = {variable["name"]: variable.get("value") for variable in made["env"]}
+    settings = load(environment={name: value for name, value in variables.items() if value and name.startswith("ARCHIVER_CONSOLE")})
+    listening = Listening.of(settings)
+    assert (listening.url, listening.port, listening.secure) == ("https://archive.example.com", 8470, True)
+    service = one("Service", values)["spec"]
+    assert service["ports"][0]["targetPort"] in [port["name"] for port in made["ports"]]
+    assert service["selector"] == one("Deployment")["spec"]["selector"]["matchLabels"]
+    assert {"port": "console"} in [rule["ports"][0] for rule in one("NetworkPolicy", values)["spec"]["ingress"]]
 
 
 def test_policies_choose_its_pods() -> None:

@@ -15,8 +15,8 @@ from psycopg import sql
 
 from archiver.database import schema
 from archiver.database.conformance.world import world
-from archiver.database.postgres import PostgresDatabase
-from archiver.errors import ConfigError, SchemaError
+from archiver.database.postgres import PostgresDatabase, opening
+from archiver.errors import ConfigError, DatabaseUnavailableError, SchemaError
 from support.postgres import Server
 
 OPENER = """
@@ -145,3 +145,25 @@ async def test_closing_twice_and_opening_again(database: PostgresDatabase) -> No
     await database.open()
     await database.open()
     assert [customer.name for customer in await database.customers()] == ["airline"]
+
+
+async def test_its_revision_is_read_without_a_change(empty_address: str) -> None:
+    """None before anything was written, then the one that was migrated to, then whatever stands there; tables of others are told."""
+    assert opening.revision_of(empty_address) == ""
+    assert tables(empty_address) == set()
+    opened = PostgresDatabase(empty_address)
+    await opened.open()
+    await opened.close()
+    assert opening.revision_of(empty_address) == schema.HEAD
+    with psycopg.connect(empty_address, autocommit=True) as raw:
+        raw.execute("UPDATE alembic_version SET version_num = '0001'")
+        assert opening.revision_of(empty_address) == "0001"
+        raw.execute("DROP TABLE alembic_version")
+    with pytest.raises(ConfigError, match="another program"):
+        opening.revision_of(empty_address)
+
+
+def test_the_revision_of_a_server_that_is_not_there(unused_tcp_port: int) -> None:
+    """It is away, and may come back."""
+    with pytest.raises(DatabaseUnavailableError):
+        opening.revision_of(f"postgresql://archiver@127.0.0.1:{unused_tcp_port}/archiver")
