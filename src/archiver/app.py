@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -32,8 +33,8 @@ from archiver.pipeline.collector import Collector
 from archiver.pipeline.contents import Contents
 from archiver.pipeline.events import Listener, ignore_event
 from archiver.pipeline.share import Budget
-from archiver.proof import completeness
 from archiver.proof.auditing import Auditor, audited
+from archiver.proof.prover import Prover
 from archiver.rotation import KeyRing
 from archiver.services import quiet_services
 from archiver.settings import Settings
@@ -67,6 +68,7 @@ class Archiver:
 
     Attributes:
         auditor: Writes and checks the audit log; see `archiver.proof.auditing`.
+        prover: Reports and verifies; see `archiver.proof.prover`.
         connecting: Connects customers' storages and phone systems; see ``archiver.connecting``.
         keys: The keys that seal credentials.
         erasing: What customers are kept for, and what goes; see ``archiver.erasing``.
@@ -81,6 +83,7 @@ class Archiver:
         provider = AwsKms(settings.kms_key) if settings.kms_key else None
         self._vault = Vault(keys=settings.key.reveal(), key_file=settings.key_file, provider=provider)
         self.auditor = Auditor(engine.database)
+        self.prover = Prover(engine.database, self.auditor, partial(self._open_destination, pace=Unpaced()), clock)
         self.keys = KeyRing(engine.database, self._vault, self.auditor)
         self.connecting = Connecting(engine.database, self._vault, http, clock, auditor=self.auditor, changed=self._changed)
         self.erasing = Erasing(
@@ -360,11 +363,6 @@ class Archiver:
             for view in await self.customers()
         ]
         return [CustomerView(customer=customer, connections=parked) for customer, parked in views if parked]
-
-    async def report(self, name: str) -> completeness.Report:
-        """Whether everything that a customer's sources have is archived. Raises ConfigError if there is no such customer."""
-        (customer,) = await self._named(name)
-        return await completeness.report(self._database, customer, now=int(self._clock.wall() * 1000))
 
     async def workers(self) -> Sequence[WorkerRow]:
         """Who serves a database that many may serve; of any other nobody is known here."""

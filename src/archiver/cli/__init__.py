@@ -54,6 +54,7 @@ COMMANDS = {
     "items show": ("archiver.cli.items:show", "Show what became of one item, and its receipt."),
     "retry": ("archiver.cli.retry:retry", "Let deliveries that were rejected or gone wait again."),
     "report": ("archiver.cli.report:report", "Show whether everything of a customer is archived, and if not, what is missing and why."),
+    "verify": ("archiver.cli.verify:verify", "Look whether a customer's storages still have what was archived, without moving content."),
     "audit show": ("archiver.cli.audit:show", "Show who did what, and which batches were archived: the audit log, the newest first."),
     "audit verify": ("archiver.cli.audit:verify", "Check that nothing in the audit log was changed, and no receipt either."),
     "sources": ("archiver.cli.adapters:sources", "Show the places where items can come from."),

@@ -33,7 +33,7 @@ async def report(customer: str, /, *, options: Options | None = None) -> int:
     """
     out = Output(options)
     async with Archiver.open(settings_of(options)) as archiver:
-        made = await archiver.report(customer)
+        made = await archiver.prover.report(customer)
     out.say(f"{made.customer}: {made.verdict}", style=_STYLES[made.verdict])
     for why in made.why:
         out.say(f"  {why}")

@@ -22,7 +22,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 import msgspec
 import pytest
 
-from archiver.destinations.port import Destination, Removing, Upload
+from archiver.destinations.port import Destination, Looking, Removing, Upload
 from archiver.errors import ArchiverError, TransientError
 from archiver.model import Delivery, Item, Kind, Receipt, Session
 from archiver.outcome import Archived, Deferred, Outcome, Rejected, Throttled
@@ -297,6 +297,25 @@ class DestinationConformance:
         account = await rig.destination.ping()
         assert account.name
         assert await rig.stored() == {}
+
+    async def test_what_is_there_can_be_told_without_its_bytes(self, rig: Rig) -> None:
+        """Size and hash of each file as its receipt has them, nothing where nothing is, in the order that was asked."""
+        destination = rig.destination
+        if not isinstance(destination, Looking):
+            pytest.skip("this destination cannot look")
+        uploads = [upload for number in range(3) for upload in self.batch(rig, first=number, most=1)]
+        outcomes: dict[int, Outcome] = {}
+        for upload in uploads:
+            outcomes |= await put(destination, [upload])
+        receipts = [receipt_of(outcomes[upload.delivery.id], upload.data or b"") for upload in uploads]
+        missing = msgspec.structs.replace(receipts[0], path=f"{receipts[0].path}.not-there")
+        found = await destination.look([receipts[-1], missing, *receipts])
+        assert found[1] is None
+        assert found[0] == found[-1]
+        for receipt, there in zip(receipts, found[2:], strict=True):
+            assert there is not None
+            assert there.size == receipt.size
+            assert there.hash in {receipt.remote_hash, f"sha256:{receipt.sha256}", ""}
 
     async def test_what_was_written_is_taken_back(self, rig: Rig) -> None:
         """The file of a receipt and no other; taking it back again finds nothing of ours, and the path is free."""

@@ -25,6 +25,8 @@ __all__ = [
     "Destination",
     "DestinationAdapter",
     "Features",
+    "Found",
+    "Looking",
     "Pace",
     "Removing",
     "Unpaced",
@@ -183,6 +185,35 @@ class Destination(Protocol):
 
     async def close(self) -> None:
         """Lets go of everything; harmless when called twice."""
+        ...
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What a storage says of a file without giving its bytes.
+
+    Attributes:
+        size: In bytes; None if the storage does not tell.
+        hash: The storage's own hash as in `Receipt.remote_hash`, or ``sha256:…``; empty if it has none.
+    """
+
+    size: int | None
+    hash: str = ""
+
+
+@runtime_checkable
+class Looking(Protocol):
+    """A destination that can say what it has without giving it: for proving, much later, that everything is still there."""
+
+    async def look(self, receipts: Sequence[Receipt]) -> Sequence[Found | None]:
+        """What stands now at the paths of these receipts, in the same order; None where nothing does, or no file. Moves no content.
+
+        Args:
+            receipts: At most a hundred.
+
+        Raises:
+            DestinationError: Throttled, reconnect needed, misconfigured.
+            TransientError, UnavailableError: Not now.
+        """
         ...
 
 

@@ -7,5 +7,7 @@ In: the Database, and a destination that is looked at. Out: values for commands 
 | `acting` | who does what is done now |
 | `auditing` | writes the audit log, and holds its chain to what it must be |
 | `completeness` | whether everything that the sources have is archived; what is missing, and why |
+| `verification` | whether a storage still has what its receipts say |
+| `prover` | the two, by a customer's name |
 | `discretion` | what must not stand in a log |
 """

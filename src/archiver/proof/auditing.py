@@ -178,12 +178,15 @@ def audited(
 
 
 def _told(result: object) -> dict[str, Any]:
-    """What a method's answer adds to its line: numbers."""
+    """What a method's answer adds to its line: numbers, and how long its lists are."""
     match result:
         case int():
             return {"count": int(result)}
         case msgspec.Struct():
-            return {name: value for name, value in msgspec.structs.asdict(result).items() if isinstance(value, int)}
+            found = msgspec.structs.asdict(result)
+            return {
+                name: len(value) if isinstance(value, list) else value for name, value in found.items() if isinstance(value, int | list)
+            }
         case _:
             return {}
 

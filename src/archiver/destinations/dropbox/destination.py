@@ -16,7 +16,7 @@ from archiver.destinations.dropbox.errors import BadNameError, ClosedError, InTh
 from archiver.destinations.dropbox.plain import plain_path
 from archiver.destinations.dropbox.sessions import KeptSessions, SessionPool
 from archiver.destinations.dropbox.wire import Entry, FileMetadata, FullAccount, Metadata, SpaceUsage, Success, decode
-from archiver.destinations.port import Account, CallKind, Context, Features, Upload
+from archiver.destinations.port import Account, CallKind, Context, Features, Found, Upload
 from archiver.errors import (
     ArchiverError,
     ConflictError,
@@ -102,6 +102,17 @@ class DropboxDestination:
         except ConflictError:
             return False
         return True
+
+    async def look(self, receipts: Sequence[Receipt]) -> Sequence[Found | None]:
+        """One call a file: Dropbox tells size and hash with its metadata. See `archiver.destinations.port.Looking`."""
+        return [await self._found(receipt.path) for receipt in receipts]
+
+    async def _found(self, path: str) -> Found | None:
+        try:
+            there: Metadata = await self._look("files/get_metadata", msgspec.json.encode({"path": path}), _METADATA)
+        except NotThereError:
+            return None
+        return Found(size=there.size, hash=f"dropbox:{there.content_hash}") if isinstance(there, FileMetadata) else None
 
     async def close(self) -> None:
         """There is nothing to let go of: the HTTP session is the process's, and unused sessions end by themselves."""

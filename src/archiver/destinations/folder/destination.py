@@ -11,7 +11,7 @@ from typing import Any
 from archiver.adapter import Option
 from archiver.destinations.folder.errors import translate
 from archiver.destinations.folder.files import Part, Tree
-from archiver.destinations.port import Account, CallKind, Context, Features, Upload
+from archiver.destinations.port import Account, CallKind, Context, Features, Found, Upload
 from archiver.errors import ArchiverError, Scope, SourceChangedError, TransientError
 from archiver.model import Receipt
 from archiver.outcome import Archived, Outcome, outcome_of
@@ -62,6 +62,18 @@ class FolderDestination:
     async def remove(self, receipt: Receipt) -> bool:
         """Deletes a file that has the receipt's bytes still. See `archiver.destinations.port.Removing`."""
         return await asyncio.to_thread(self._remove, receipt)
+
+    async def look(self, receipts: Sequence[Receipt]) -> Sequence[Found | None]:
+        """Reads the files, which is what this machine's disk can say of them. See `archiver.destinations.port.Looking`."""
+        return await asyncio.to_thread(lambda: [self._found(receipt.path) for receipt in receipts])
+
+    def _found(self, path: str) -> Found | None:
+        try:
+            self._tree.check()
+            found = self._tree.look(path)
+        except OSError as error:
+            raise translate(error) from error
+        return None if found is None else Found(size=found[0], hash=f"sha256:{found[1]}")
 
     async def close(self) -> None:
         """There is nothing to let go of."""

@@ -191,6 +191,24 @@ class Tree:
             part.abandon()
         return recovered
 
+    def look(self, path: str) -> tuple[int, str] | None:
+        """Size and sha256 of the file at a path; None if there is no file of ours to be.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        parent, _, name = path.rpartition("/")
+        try:
+            folder = self.root.joinpath(*_parts(parent))
+            _check_part(name)
+            there = (folder / name).lstat()
+        except (RejectedError, FileNotFoundError, NotADirectoryError):
+            return None
+        if not stat.S_ISREG(there.st_mode) or not folder.resolve().is_relative_to(self.root.resolve()):
+            return None
+        with (folder / name).open("rb") as file:
+            return there.st_size, hashlib.file_digest(file, "sha256").hexdigest()
+
     def remove(self, path: str, size: int, sha256: str) -> bool:
         """Takes a file away that has these bytes still; its folder stays.
 

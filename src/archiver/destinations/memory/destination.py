@@ -10,7 +10,7 @@ import msgspec
 from archiver.adapter import Option
 from archiver.destinations.memory.script import RateLimit, Script
 from archiver.destinations.memory.store import MemoryStore, StoredObject
-from archiver.destinations.port import Account, CallKind, Context, Features, Upload
+from archiver.destinations.port import Account, CallKind, Context, Features, Found, Upload
 from archiver.errors import ArchiverError, ConflictError, SourceChangedError, ThrottledError, ThrottleKind, TransientError
 from archiver.model import Receipt, Session
 from archiver.outcome import Archived, Outcome, outcome_of
@@ -113,6 +113,14 @@ class MemoryDestination:
     async def remove(self, receipt: Receipt) -> bool:
         """Takes an object away; may be refused as any other call."""
         return await self._call(CallKind.COMMIT, 1, 0, lambda: self.store.remove(receipt.path, receipt.sha256))
+
+    async def look(self, receipts: Sequence[Receipt]) -> Sequence[Found | None]:
+        """Says what stands at these paths; may be refused as any other call."""
+        return await self._call(CallKind.LOOK, len(receipts), 0, lambda: [self._found(receipt.path) for receipt in receipts])
+
+    def _found(self, path: str) -> Found | None:
+        there = self.store.objects.get(path)
+        return None if there is None else Found(size=there.size, hash=f"sha256:{there.sha256}")
 
     async def close(self) -> None:
         """Remembers that it was closed; the store stays."""

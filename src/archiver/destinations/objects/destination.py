@@ -9,7 +9,7 @@ from archiver.destinations.objects.parts import PartsTransfer
 from archiver.destinations.objects.store import ObjectStore, Stored, Target
 from archiver.destinations.objects.sums import Sums, WholeSums
 from archiver.destinations.objects.targets import target_of
-from archiver.destinations.port import Account, Features, Upload
+from archiver.destinations.port import Account, Features, Found, Upload
 from archiver.errors import ArchiverError, ConflictError, IntegrityError
 from archiver.failpoints import failpoint
 from archiver.model import Receipt, Session
@@ -64,6 +64,11 @@ class ObjectDestination:
             return False
         await self._store.remove(key, found)
         return True
+
+    async def look(self, receipts: Sequence[Receipt]) -> Sequence[Found | None]:
+        """See `archiver.destinations.port.Looking`."""
+        there = [await self._store.look(receipt.path[1:]) for receipt in receipts]
+        return [None if found is None else Found(size=found.size, hash=found.hash) for found in there]
 
     async def close(self) -> None:
         """There is nothing to let go of: the HTTP session is the process's."""
