@@ -175,7 +175,7 @@ class Crew:
         lines = (line for line in self.log(worker).splitlines() if line.startswith("{") and line.endswith("}") and event in line)
         return [told for line in lines if (told := msgspec.json.decode(line))["event"] == event]
 
-    async def until_shared(self, seconds: float = 30.0) -> None:
+    async def until_shared(self, seconds: float = 60.0) -> None:
         """Returns when every customer is owned, and the owners' shares are fair."""
         living = sum(worker.returncode is None for worker in self.workers)
         async with asyncio.timeout(seconds):
