@@ -10,7 +10,8 @@ import contextlib
 import json
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -24,7 +25,7 @@ from archiver.errors import ArchiverError, InvitationError
 from archiver.keeping import opened
 from archiver.model import ConnectionState, Role
 from archiver.pipeline.events import Event, LaneParked
-from archiver.sandbox import Sandbox
+from archiver.sandbox import Fault, Sandbox
 from archiver.sandbox.google import GoogleDrive
 from archiver.settings import load
 from archiver.upkeep import Notices, Webhook
@@ -42,15 +43,32 @@ class Provider:
     Attributes:
         adapter: Its destination.
         spec: As a person gives it.
-        revoke: The customer takes the application's leave away.
-        files: How many files the customer's storage shows.
     """
 
-    def __init__(self, adapter: str, spec: ConnectionSpec, revoke: Callable[[], object], files: Callable[[], int]) -> None:
+    def __init__(self, adapter: str, spec: ConnectionSpec, cloud: Sandbox | GoogleDrive) -> None:
         self.adapter = adapter
         self.spec = spec
-        self.revoke = revoke
-        self.files = files
+        self._cloud = cloud
+
+    def revoke(self) -> None:
+        """The customer takes the application's leave away."""
+        cloud = self._cloud
+        cloud.revoke("acme") if isinstance(cloud, GoogleDrive) else cloud.world.revoke("acme")
+
+    def files(self) -> int:
+        """How many files the customer's storage shows."""
+        return len(self._cloud.ledger().files_of("acme"))
+
+    def room(self, size: int) -> None:
+        """The storage has room for so many bytes in all."""
+        if isinstance(self._cloud, GoogleDrive):
+            self._cloud.users["acme"].quota_bytes = size
+        else:
+            self._cloud.world.change_account("acme", quota_bytes=size)
+
+    def fault(self, fault: Fault) -> None:
+        """Something goes wrong from now on."""
+        self._cloud.add_fault(fault)
 
 
 @pytest.fixture(params=["dropbox", "google_drive"])
@@ -61,13 +79,13 @@ async def provider(request: pytest.FixtureRequest) -> AsyncIterator[Provider]:
             account = sandbox.add_account("acme")
             options = {"app_key": account.app_key, "api_url": sandbox.url, "root": "/Archive"}
             spec = ConnectionSpec(adapter="dropbox", options=options)
-            yield Provider("dropbox", spec, lambda: sandbox.world.revoke("acme"), lambda: len(sandbox.ledger().files_of("acme")))
+            yield Provider("dropbox", spec, sandbox)
         return
     async with GoogleDrive() as drive:
         login = drive.add_user("acme")
         options = {"client_id": login.client_id, "api_url": drive.url, "root": "/Archive"}
         spec = ConnectionSpec(adapter="google_drive", options=options, secrets={"client_secret": login.client_secret})
-        yield Provider("google_drive", spec, lambda: drive.revoke("acme"), lambda: len(drive.ledger().files_of("acme")))
+        yield Provider("google_drive", spec, drive)
 
 
 class Hook:
@@ -184,9 +202,7 @@ async def test_row_43_uploads_wait_for_no_message_and_a_revoked_link_is_told_onc
     assert done.tried
     service = Notices(scene.archiver._database, [Webhook(scene.http, SystemClock(), url=hook.url, secret=SIGNING)], _Hasty())
     events: list[Event] = []
-    stop = asyncio.Event()
-    running = asyncio.create_task(scene.archiver.run(stop, listener=events.append))
-    try:
+    async with running(scene.archiver, events):
         scene.give("acme", 5)
         await scene.until("acme", archived=5)
         provider.revoke()
@@ -212,9 +228,6 @@ async def test_row_43_uploads_wait_for_no_message_and_a_revoked_link_is_told_onc
         for _ in range(5):
             await service.turn()
         assert len(hook.taken) == 1
-    finally:
-        stop.set()
-        await running
     assert provider.files() == 10
     assert len([event for event in events if isinstance(event, LaneParked)]) == 1
     assert {row.attempt for row in await scene.archiver.deliveries(customer="acme")} == {0}
@@ -263,6 +276,61 @@ async def test_what_goes_wrong_while_connecting_shows_no_secret(scene: Scene, pr
     with contextlib.suppress(InvitationError):
         await desk.decline(state, browser=BROWSER)
     assert len([c for c in await scene.archiver._database.connections(role=Role.DESTINATION) if c.adapter == provider.adapter]) == 1
+
+
+@asynccontextmanager
+async def running(archiver: Archiver, events: list[Event]) -> AsyncIterator[None]:
+    """Archives meanwhile."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(archiver.run(stop, listener=events.append))
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
+
+
+@pytest.mark.scenario
+@pytest.mark.timeout(120)
+async def test_row_17_a_full_storage_is_told_once_and_goes_on_by_itself(
+    scene: Scene, provider: Provider, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is lost and no try is charged; when there is room again nobody has to press a button."""
+    monkeypatch.setattr("archiver.pipeline.probes._PROBE_SECONDS", 0.5)  # a quarter of an hour in earnest
+    await scene.connect(provider)
+    hook.status = 204
+    service = Notices(scene.archiver._database, [Webhook(scene.http, SystemClock(), url=hook.url, secret=SIGNING)], SystemClock())
+    events: list[Event] = []
+    provider.room(1)
+    scene.give("acme", 20)
+    async with running(scene.archiver, events):
+        await scene.until("acme", state=ConnectionState.QUOTA_FULL)
+        for _ in range(3):
+            await service.turn()
+        provider.room(1_000_000)
+        scene.archiver._changed()  # the sweep looks every half minute in earnest
+        async with asyncio.timeout(40):
+            while (await scene.archiver.status())[0].archived < 20:
+                scene.archiver._changed()
+                await asyncio.sleep(0.1)  # until the storage is looked at again
+    assert provider.files() == 20
+    assert [notice["state"] for message in hook.taken for notice in message["notices"]] == ["quota_full"]  # type: ignore[misc, index]  # JSON
+    assert {row.attempt for row in await scene.archiver.deliveries(customer="acme")} == {0}
+
+
+@pytest.mark.scenario
+@pytest.mark.timeout(120)
+async def test_row_14_a_token_that_ends_is_nobodys_trouble(scene: Scene, provider: Provider) -> None:
+    """It is renewed once in the middle of the work: nothing is parked, nobody is told, and no try is charged."""
+    await scene.connect(provider)
+    events: list[Event] = []
+    provider.fault(Fault(action="expire_token", route="*"))
+    scene.give("acme", 20)
+    async with running(scene.archiver, events):
+        await scene.until("acme", archived=20)
+    assert provider.files() == 20
+    assert not [event for event in events if isinstance(event, LaneParked)]
+    assert {row.attempt for row in await scene.archiver.deliveries(customer="acme")} == {0}
 
 
 class _Hasty(SystemClock):

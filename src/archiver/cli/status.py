@@ -58,7 +58,12 @@ async def status(*, options: Options | None = None) -> None:
 def tell_parked(out: Output, lanes: Sequence[LaneCounters | LaneProgress]) -> None:
     """What a person can do for each destination that needs one."""
     for lane in lanes:
-        if lane.state != "active":
+        if lane.state == "reconnect_needed":
+            again = f"archiver connect {lane.customer} {lane.adapter} --again {lane.lane}"
+            out.say(f"{lane.customer}'s {lane.adapter} must be connected again: {again}")
+        elif lane.state == "quota_full":
+            out.say(f"{lane.customer}'s {lane.adapter} is full. It goes on by itself once there is room.")
+        elif lane.state != "active":
             out.say(f"{lane.customer}'s {lane.adapter} needs a person. When it is mended: archiver customers resume {lane.customer}")
 
 

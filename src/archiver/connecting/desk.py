@@ -306,6 +306,8 @@ class Connecting:
                 "this answer is not awaited: it was taken before, or another attempt was begun", hint="Open the link again."
             )
         if not random.compare_digest(found.browser_hash, hash_of(browser)):
+            who = await self._customer_of(found)
+            await self.auditor.record("connect", who.name, result="refused", detail={"adapter": found.adapter, "why": "another browser"})
             raise InvitationError(
                 "this answer belongs to another browser", hint="Open the link again, in one browser from beginning to end."
             )

@@ -77,6 +77,7 @@ async def test_an_answer_from_another_browser_is_refused(scene: Scene) -> None:
             (await scene.say_yes(await scene.desk.begin(link, browser=BROWSER, redirect_uri=REDIRECT)))[0], browser=OTHER
         )
     assert await scene.database.connections() == []
+    assert [line.result for line in await scene.desk.auditor.newest() if line.action == "connect"] == ["refused"] * 3
 
 
 async def test_a_state_is_taken_once(scene: Scene) -> None:
