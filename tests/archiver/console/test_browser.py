@@ -1,0 +1,163 @@
+"""A real browser: from the first run to the audit log, with nothing on its console, nothing against the policy, and axe-core content."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from support.browsing import AXE_RUN, CHROMIUM
+
+PASSWORD = "seven green boats"
+SECONDS = 45_000  # for what the demo takes, on a machine that has other things to do
+expect.set_options(timeout=SECONDS)
+
+pytestmark = [
+    pytest.mark.scenario,
+    pytest.mark.timeout(240),
+    pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium on this machine; Debian's package is called chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium."""
+    with sync_playwright() as playwright:
+        # Its sandbox needs user namespaces, which root in a container does not have; it sees only our own pages.
+        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield running
+        running.close()
+
+
+class Watched:
+    """A page that everything is noted of which should not be.
+
+    Attributes:
+        page: The page.
+        wrong: What was wrong.
+    """
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.page: Page = context.new_page()
+        self.wrong: list[str] = []
+        self.page.on("console", lambda message: self._note(message.type, message.text))
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.add_init_script("addEventListener('securitypolicyviolation', e => console.error('policy: ' + e.violatedDirective))")
+
+    def _note(self, kind: str, text: str) -> None:
+        if kind in {"error", "warning"}:
+            self.wrong.append(text)
+
+    def is_accessible(self) -> None:
+        """Axe-core finds nothing; it is run by the browser itself, past the page's policy."""
+        self.wrong += [f"{self.page.url} {found}" for found in self.page.evaluate(AXE_RUN)]
+
+
+@pytest.fixture
+def watched(browser: Browser) -> Iterator[Watched]:
+    """A page in a context of its own; at the end nothing was wrong."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(SECONDS)
+    seen = Watched(context)
+    yield seen
+    context.close()
+    assert seen.wrong == []
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Starts a command that serves a console; what it says up to the first address of a link. Ends it at the end."""
+    running: list[subprocess.Popen[str]] = []
+
+    def start(*words: str) -> str:
+        command = [sys.executable, "-m", "archiver", *words, "--json"]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+        running.append(process)
+        assert process.stderr is not None
+        while line := process.stderr.readline():
+            if found := re.search(r"(http://\S+)/welcome/\S+", line):
+                return found[0]
+        raise AssertionError("it said no address")
+
+    yield start
+    for process in running:
+        process.terminate()
+    for process in running:
+        assert process.stderr is not None
+        process.stderr.read()
+        process.stderr.close()
+        process.wait(timeout=60)
+
+
+def test_the_first_run(watched: Watched, run: Callable[..., str], tmp_path: Path) -> None:
+    """The set-up link, an empty house that teaches, logging out and in, the wizard for a folder, pausing and the audit log."""
+    page = watched.page
+    link = run("run", "--console", "127.0.0.1:0", "--home", str(tmp_path / "home"))
+    page.goto(link)
+    watched.is_accessible()
+    page.get_by_label("Name").fill("anna")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Make the user").click()
+    expect(page.get_by_role("link", name="Connect the first one")).to_be_visible()
+    watched.is_accessible()
+    page.get_by_role("button", name="Log out").click()
+    watched.is_accessible()
+    page.get_by_label("Name").fill("anna")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    for role in ("source", "destination"):
+        folder = tmp_path / role
+        folder.mkdir()
+        page.goto(f"{link.partition('/welcome')[0]}/connect?role={role}&adapter=folder&customer=bakery")
+        watched.is_accessible()
+        page.get_by_label("Path").fill(str(folder))
+        page.get_by_role("button", name="Make the link").click()
+        page.get_by_role("link", name="Connect it here and now").click()
+        watched.is_accessible()
+        page.get_by_role("button", name=re.compile("^Yes")).click()
+        expect(page.get_by_role("heading", name="Is this the right account?")).to_be_visible()
+        watched.is_accessible()
+        page.get_by_role("button", name=re.compile("^Yes, this one")).click()
+        page.get_by_role("link", name="To bakery").click()
+    for number in range(3):
+        (tmp_path / "source" / f"{number}.txt").write_text(f"message {number}")
+    page.goto(page.url.partition("/customers")[0])
+    expect(page.get_by_text("Everything is archived")).to_be_visible()
+    expect(page.locator("#numbers")).to_contain_text("3 archived")
+    page.get_by_role("link", name="bakery").click()
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("status")).to_contain_text("bakery is paused")
+    watched.is_accessible()
+    page.get_by_role("button", name="Resume").click()
+    for name in ("Archive", "Failures", "Audit", "Health", "Settings", "Customers"):
+        page.get_by_role("link", name=name, exact=True).click()
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        watched.is_accessible()
+    page.get_by_role("link", name="Audit", exact=True).click()
+    for action in ("users add", "login", "connections add", "customers pause", "customers resume"):
+        expect(page.get_by_role("cell", name=action, exact=True).first).to_be_visible()
+    page.get_by_role("button", name="Check the chain").click()
+    expect(page.get_by_role("status")).to_contain_text("The chain is whole")
+
+
+def test_it_works_without_scripts(browser: Browser, run: Callable[..., str], tmp_path: Path) -> None:
+    """All but the live part: coming in, looking, pausing are plain pages and forms."""
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(run("console", "--listen", "127.0.0.1:0", "--home", str(tmp_path / "home")))
+    page.get_by_label("Name").fill("anna")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Make the user").click()
+    expect(page.get_by_text("There are no customers yet").first).to_be_visible()
+    page.get_by_role("link", name="Settings", exact=True).click()
+    page.get_by_label("What it is for").fill("grafana")
+    page.get_by_role("button", name="Make a key").click()
+    expect(page.locator(".secret")).to_contain_text("arc_")
+    context.close()

@@ -1,0 +1,43 @@
+"""The demo's world with its console, for as long as somebody looks: an airline whose Dropbox refuses it for long, and quiet customers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from archiver.app import Archiver
+from archiver.cli.demo.world import Plan, open_world
+from archiver.console.listening import Listening
+from archiver.console.serving import ConsoleServer
+from archiver.people import Rank
+from archiver.settings import load
+
+PLAN = Plan(
+    items=4000,
+    calls_per_second=2.0,
+    lowered_calls_per_second=0.2,
+    burst=2,
+    retry_after=15,  # as a real Dropbox says
+    lowered_from=14.0,
+    lowered_until=60.0,
+    arriving_seconds=60.0,
+    patience=600.0,
+)
+
+
+@asynccontextmanager
+async def living_demo(directory: Path, plan: Plan = PLAN) -> AsyncIterator[str]:
+    """A running pipeline; the link that lets somebody in."""
+    settings = load(environment={}, flags={"home": str(directory / "home"), "console": "127.0.0.1:0"})
+    async with open_world(plan, directory, lambda _: None) as world, Archiver.open(settings, serve=True) as archiver:
+        await world.introduce(archiver)
+        server = ConsoleServer(archiver, Listening.of(settings))
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(archiver.run(stop, beside=[server.serve(), world.unfold(archiver, asyncio.Event())]))
+            try:
+                yield f"{server.url}/welcome/{await archiver.door.known('demo', Rank.ADMIN)}"
+            finally:
+                stop.set()
