@@ -25,7 +25,8 @@ from typing import Any
 from cyclopts import App, CycloptsError
 
 from archiver import failpoints
-from archiver.cli.failures import report, report_usage
+from archiver.cli.failures import report as report_failure
+from archiver.cli.failures import report_usage
 
 __all__ = ["COMMANDS", "app", "main"]
 
@@ -124,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # noqa: BLE001  the outermost frame: everything becomes a line for people and an exit code
-        return report(error, as_json="--json" in words)
+        return report_failure(error, as_json="--json" in words)
     return code
 
 
