@@ -43,6 +43,7 @@ class Kind(StrEnum):
     SMS = "sms"
     FAX = "fax"
     CALL_LOG = "call_log"
+    MANIFEST = "manifest"
 
 
 class CustomerState(StrEnum):
@@ -158,6 +159,7 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         recipient: Number or name of the receiving side, or empty.
         owner: The extension or line it belongs to, or empty.
         metadata: Anything else the source knows; JSON values.
+        lane: The only destination that it goes to; None for all that take its kind.
         budget: Which of the source's budgets reading the bytes is paid from, from 1 to 3; 0 if it costs nothing. See
             ``archiver.sources.port.Paced``.
     """
@@ -176,6 +178,7 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     recipient: str = ""
     owner: str = ""
     metadata: Mapping[str, Any] = {}
+    lane: LaneId | None = None
     budget: int = 0
 
 

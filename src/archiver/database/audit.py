@@ -32,6 +32,7 @@ __all__ = [
     "receipt_hash",
     "receipts_digest",
     "settled_entry",
+    "spans_of",
     "this_machine",
 ]
 
@@ -174,7 +175,7 @@ def settled_entry(settled: Iterable[Settled]) -> Entry | None:
     }
     if not any(ended.values()):
         return None
-    detail: dict[str, Any] = {state.value: _spans(ids) for state, ids in ended.items() if ids}
+    detail: dict[str, Any] = {state.value: spans_of(ids) for state, ids in ended.items() if ids}
     detail["customers"] = sorted({s.customer_id for s in batch if s.state is not DeliveryState.WAITING})
     receipts = {s.delivery_id: s.receipt for s in batch if s.receipt is not None and s.state is DeliveryState.ARCHIVED}
     if receipts:
@@ -195,7 +196,8 @@ def receipts_digest(receipts: Mapping[int, Receipt] | Mapping[int, Receipt | str
     return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
 
-def _spans(ordered: Sequence[int]) -> list[Span]:
+def spans_of(ordered: Sequence[int]) -> list[Span]:
+    """Numbers in their order as spans."""
     spans: list[Span] = []
     for number in ordered:
         if spans and number == spans[-1][1] + 1:

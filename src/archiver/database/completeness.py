@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from archiver.database.records import DeliveryRow
 from archiver.lifecycle import DeliveryState
 from archiver.model import Kind, LaneId, Millis
 
@@ -97,6 +98,10 @@ class Completeness(Protocol):
 
     async def soonest_purges(self, lane: LaneId, *, among: int) -> Mapping[Kind, Millis]:
         """When the source will purge the first of what waits, by kind; among so many deliveries at the head of the queue, of each level."""
+        ...
+
+    async def archived_in(self, customer_id: int, spans: Sequence[tuple[int, int]]) -> Sequence[DeliveryRow]:
+        """The archived deliveries of a customer with these numbers (first and last of each span), by number."""
         ...
 
     async def failures(self, customer_id: int, *, among: int) -> Sequence[Failure]:

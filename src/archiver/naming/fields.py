@@ -18,6 +18,7 @@ _LABELS = {
     Kind.SMS: "SMS",
     Kind.FAX: "Fax",
     Kind.CALL_LOG: "Call Log",
+    Kind.MANIFEST: "Manifest",
 }
 KINDS: Final = {kind: kind.value.replace("_", "-") for kind in Kind}
 

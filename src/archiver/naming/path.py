@@ -6,7 +6,7 @@ import hashlib
 import re
 import unicodedata
 
-from archiver.model import Discovery
+from archiver.model import Discovery, Kind
 from archiver.naming.fields import KINDS, extension_of
 from archiver.naming.rules import EDGE, NOTHING, PART_BYTES, RESERVED, clean_token, cut
 from archiver.naming.templates import Template, compile_template
@@ -16,6 +16,7 @@ __all__ = ["item_path"]
 _plain_id = re.compile(r"[a-z0-9][a-z0-9.-]*", re.ASCII).fullmatch
 """Ids that stay as they are; ``+`` and ``@`` join part and source to them."""
 _reserved = RESERVED.fullmatch
+_MANIFESTS = "Manifests/{year}/{id}.{ext}"
 _SHORTENED = "~"
 """Follows an id whose extension was left out, so that it differs from the id that never had one."""
 
@@ -32,7 +33,8 @@ def item_path(discovery: Discovery, *, template: str, rules: str, source_tag: st
     Raises:
         ConfigError: The template or the rules are unknown; see `check_template`.
     """
-    compiled = compile_template(template, rules)
+    # A list of files is where a person looks for it, whatever the template says of the files.
+    compiled = compile_template(_MANIFESTS if discovery.kind is Kind.MANIFEST else template, rules)
     ext = extension_of(discovery.media_type)
     shown, exact = _shown_id(discovery, compiled, source_tag, ext)
     tokens = [token for render in compiled.tokens if (token := render(discovery))]

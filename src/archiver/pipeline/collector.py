@@ -229,7 +229,7 @@ def _birth(discovery: Discovery, template: str, lanes: Sequence[tuple[LaneId, st
         [
             (lane, item_path(discovery, template=template, rules=rules, source_tag=tag), level)
             for lane, rules, kinds in lanes
-            if not kinds or discovery.kind in kinds
+            if (discovery.kind in kinds if kinds and discovery.lane is None else discovery.lane in {None, lane})
         ],
     )
 

@@ -178,6 +178,7 @@ _MEDIA_TYPES = {
     Kind.SMS: "text/plain",
     Kind.FAX: "application/pdf",
     Kind.CALL_LOG: "application/json",
+    Kind.MANIFEST: "text/plain",
 }
 
 

@@ -10,11 +10,15 @@ import sqlalchemy as sa
 
 from archiver.database.completeness import Failure, KindCounters, Pass
 from archiver.database.engine.handles import Handled
+from archiver.database.engine.looking import delivery_row, delivery_rows
+from archiver.database.port import DeliveryRow
 from archiver.database.schema import connections, deliveries, items, kind_counters, passes
 from archiver.lifecycle import DeliveryState
 from archiver.model import Kind, LaneId, Millis
 
 __all__ = ["KnowsCompleteness"]
+
+_SPANS_AT_ONCE = 200
 
 # Spelled out, not bound: an engine uses a partial index only where it can see its condition in the statement.
 _WAITS = sa.text("deliveries.state = 'waiting'")
@@ -45,9 +49,22 @@ class KnowsCompleteness:
         """When the source will purge the first of what waits."""
         return await self._looker.core(_soonest_purges, lane, among)
 
+    async def archived_in(self: Handled, customer_id: int, spans: Sequence[tuple[int, int]]) -> Sequence[DeliveryRow]:
+        """The archived deliveries of a customer with these numbers."""
+        return await self._looker.core(_archived_in, customer_id, spans)
+
     async def failures(self: Handled, customer_id: int, *, among: int) -> Sequence[Failure]:
         """Why deliveries of a customer were rejected or are gone."""
         return await self._looker.core(_failures, customer_id, among)
+
+
+def _archived_in(core: sa.Connection, customer_id: int, spans: Sequence[tuple[int, int]]) -> list[DeliveryRow]:
+    rows: list[DeliveryRow] = []
+    for start in range(0, len(spans), _SPANS_AT_ONCE):
+        wanted = [deliveries.c.id.between(first, last) for first, last in spans[start : start + _SPANS_AT_ONCE]]
+        query = delivery_rows().where(sa.or_(*wanted), deliveries.c.customer_id == customer_id).order_by(deliveries.c.id)
+        rows += [row for row in map(delivery_row, core.execute(query)) if row.state is DeliveryState.ARCHIVED]
+    return rows
 
 
 def _kind_counters(core: sa.Connection, customer_id: int) -> list[KindCounters]:
