@@ -15,6 +15,7 @@ from yarl import URL
 
 from archiver.errors import ConfigError, MisconfiguredError, SourceThrottledError, UnavailableError
 from archiver.http.replies import ERROR_BYTES, NETWORK_ERRORS
+from archiver.model import Millis
 from archiver.oauth import Access, Answer, Credentials, Provider, Tokens, answer_of, request_of
 from archiver.sources.port import Context
 from archiver.sources.ringcentral.budget import Budget, Grant
@@ -162,6 +163,10 @@ class Api:
                     budget.rest(route, self._clock.time(), error.retry_after)
                 raise error
             self._tokens.ran_out(access.token)
+
+    def now(self) -> Millis:
+        """The time."""
+        return int(self._clock.wall() * 1000)
 
     def wait(self, route: str) -> float:
         """Seconds until a look may be taken; 0 before the first call."""

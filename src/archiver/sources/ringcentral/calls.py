@@ -22,7 +22,7 @@ from archiver.sources.ringcentral.records import Reader, millis_of, recording_ad
 from archiver.sources.ringcentral.settings import RingCentralSettings
 from archiver.sources.ringcentral.wire import Listed, Record, Synced
 
-__all__ = ["Calls", "iso"]
+__all__ = ["SKEW", "Calls", "iso"]
 
 _PATH = "/restapi/v1.0/account/~/call-log"
 _SYNC = "/restapi/v1.0/account/~/call-log-sync"
@@ -32,6 +32,8 @@ _LOG_DAYS = 400
 """RingCentral keeps the call log for a year."""
 _OVERLAP = 6 * 3_600_000
 """Longer than calls last, and than rows take to appear."""
+SKEW = 60_000
+"""By so much their clock may be ahead of ours."""
 _PER_PAGE = 1000
 _MOST_PAGES = 8
 """A slice that has more is followed by one half as long."""
@@ -98,7 +100,8 @@ class Calls:
         answer: Synced = await self._api.ask("call-log-sync", _SYNC, Synced, query)
         stream.token, stream.looked_at, stream.trouble = answer.sync_info.sync_token, now, ""
         stream.open_at = min(stream.open_at or begin, begin) or 1
-        stream.open_end = now
+        # Not the moment at which the token was asked for: it may have waited, and tells only what changes after it was given.
+        stream.open_end = self._api.now() + SKEW
         stream.step = stream.step or _DAY
 
     async def _changed(self, state: State, reader: Reader) -> Sequence[Discovery]:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from archiver.model import Discovery, Millis
 from archiver.sources.ringcentral.api import Api
-from archiver.sources.ringcentral.calls import iso
+from archiver.sources.ringcentral.calls import SKEW, iso
 from archiver.sources.ringcentral.cursor import Stream
 from archiver.sources.ringcentral.errors import ParameterError
 from archiver.sources.ringcentral.records import Reader
@@ -67,9 +67,10 @@ class Messages:
     async def _everything(
         self, extension_id: str, stream: Stream, reader: Reader, begin: Millis, now: Millis
     ) -> AsyncIterator[Sequence[Discovery]]:
-        span = [("dateFrom", iso(begin)), ("dateTo", iso(now))]
-        query = [("syncType", "FSync"), ("recordCount", "1"), *span]
+        start = ("dateFrom", iso(begin))
+        query = [("syncType", "FSync"), ("recordCount", "1"), start, ("dateTo", iso(now))]
         first: Synced = await self._api.ask("message-sync", _SYNC.format(extension_id), Synced, query)
+        span = [start, ("dateTo", iso(self._api.now() + SKEW))]  # not before the token was given, which may have had to wait
         address, more = _STORE.format(extension_id), [*span, *_AVAILABLE, ("perPage", str(_PER_PAGE))]
         records: Sequence[Record] = ()
         while address:

@@ -43,6 +43,34 @@ def test_a_pass_finds_every_record_of_every_extension() -> None:
     in_virtual_time(scenario)
 
 
+def test_nothing_falls_between_a_pass_and_its_token() -> None:
+    """The token is given late, since the answer was slow: what came while it was awaited is told by neither, unless the pass covers it."""
+
+    async def scenario(bench: Bench) -> None:
+        office = bench.phones.office
+        ann = office.add_extension("101", "Ann")
+        for route in ("call-log-sync", "message-sync"):
+            bench.phones.faults.add(Fault(action="delay", route=route, seconds=20))
+        source = bench.source(poll_interval=30, kinds="recording,sms")
+        meanwhile: list[str] = []
+        found = set()
+        async with asyncio.timeout(HOUR), aclosing(source.discover("")) as discovering:
+            while len(meanwhile) < 2 or not set(meanwhile) <= found:
+                step = asyncio.ensure_future(anext(discovering))
+                while not step.done():
+                    await asyncio.wait([step], timeout=5)
+                    asked = {request.route for request in bench.phones.ledger.requests}
+                    if not meanwhile and "extension" in asked:
+                        await asyncio.sleep(5)
+                        meanwhile.append(office.add_call(ann, [b"sound"]).id)
+                    elif len(meanwhile) == 1 and "call-log" in asked:
+                        await asyncio.sleep(5)
+                        meanwhile.append(str(office.add_message(ann, "SMS", subject="hello").id))
+                found |= {discovery.external_id for discovery in step.result().discoveries}
+
+    in_virtual_time(scenario)
+
+
 def test_what_comes_is_found_by_synchronisation() -> None:
     """New, late and edited records, and a transcription that comes after its voicemail; without another pass over everything."""
 
