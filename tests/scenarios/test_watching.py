@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from support.machine import Machine, write_files
+from support.postgres import OwnServer
 
 pytestmark = pytest.mark.scenario
 
@@ -61,3 +62,31 @@ async def test_a_process_that_is_watched(tmp_path: Path) -> None:
     host, port = address.split(":")
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection(host, int(port))
+
+
+async def test_a_database_that_is_away(tmp_path: Path) -> None:
+    """The process lives and is not ready; told to stop meanwhile, it stops, and that is no failure."""
+    machine = Machine(tmp_path)
+    with OwnServer() as server:
+        database = {"ARCHIVER_DATABASE": server.create("archiver_test_watched")}
+        await machine.archiver("customers", "add", "acme", "--from", "memory:5", "--to", f"folder:{tmp_path}/out", **database)
+        process = await machine.start("run", "--metrics", "127.0.0.1:0", "--log-level", "error", **database)
+        assert process.stdout is not None
+        line = ""
+        while "/healthz" not in line:
+            line = (await process.stdout.readline()).decode()
+        async with aiohttp.ClientSession(line.split()[-1].removesuffix("/healthz")) as http:
+
+            async def asked(path: str) -> int:
+                async with http.get(path) as reply:
+                    return reply.status
+
+            assert (await asked("/livez"), await asked("/readyz")) == (200, 200)
+            server.stop("immediate")
+            async with asyncio.timeout(30):
+                while await asked("/readyz") != 503:
+                    await asyncio.sleep(0.1)
+            assert await asked("/livez") == 200
+            process.send_signal(signal.SIGTERM)
+            await process.communicate()
+            assert process.returncode == 0

@@ -18,6 +18,7 @@ from archiver.cli.signals import draining
 from archiver.cli.status import tell_parked
 from archiver.cli.version import installed_version
 from archiver.cli.watching import Watch, watching
+from archiver.errors import DatabaseUnavailableError
 from archiver.observe import log
 from archiver.settings import Settings
 
@@ -87,13 +88,23 @@ async def run(  # noqa: PLR0913  each is a flag
                     _tell_serving(out, settings, watch)
                     beside = [display.watch(archiver), *watch.beside, *page]
                     ended = await archiver.run(stop, until_empty=until_empty, listener=watch.listener, beside=beside)
-            display.show(await archiver.progress())
+            progress = await _last(archiver, display)
+            display.show(progress)
             events.close()
             _log.info("Stopped", drained=ended)
-        progress = await archiver.progress()
     _tell_end(out, progress, ended=ended)
     out.end()
     return 1 if until_empty and progress.unreadable else 0
+
+
+async def _last(archiver: Archiver, display: Display) -> Progress:
+    """How far it came, or was last seen to be: that the database is away makes no failure of a drain."""
+    try:
+        return await archiver.progress()
+    except DatabaseUnavailableError:
+        if display.latest is None:
+            raise
+        return display.latest
 
 
 def _tell_serving(out: Output, settings: Settings, watch: Watch) -> None:
