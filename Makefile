@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test sim azurite conformance check format docs bench bench-pacer bench-line bench-archiver bench-database bench-destinations bench-genstage bench-scale lock clean
+.PHONY: help setup demo test sim azurite conformance check format docs bench bench-pacer bench-line bench-watching bench-archiver bench-database bench-destinations bench-genstage bench-scale lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -73,6 +73,9 @@ bench-pacer: $(READY) ## the pacer against providers that it does not know, in v
 
 bench-line: $(READY) ## the whole line, beside a bare loop that makes the same calls
 	$(BIN)/python -m benchmarks.line
+
+bench-watching: $(READY) ## what metrics and a log line for each item cost
+	$(BIN)/python -m benchmarks.watching
 
 bench-archiver: $(READY) ## old against new: the old design, rclone and Archiver on the same Dropbox, about six minutes
 	$(BIN)/python -m benchmarks.archiver --pictures docs
