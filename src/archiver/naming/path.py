@@ -33,8 +33,10 @@ def item_path(discovery: Discovery, *, template: str, rules: str, source_tag: st
     Raises:
         ConfigError: The template or the rules are unknown; see `check_template`.
     """
-    # A list of files is where a person looks for it, whatever the template says of the files.
-    compiled = compile_template(_MANIFESTS if discovery.kind is Kind.MANIFEST else template, rules)
+    if discovery.kind is Kind.MANIFEST:
+        # Where a person looks for it, whatever the template says of the files; and a customer has one source that makes them.
+        template, source_tag = _MANIFESTS, ""
+    compiled = compile_template(template, rules)
     ext = extension_of(discovery.media_type)
     shown, exact = _shown_id(discovery, compiled, source_tag, ext)
     tokens = [token for render in compiled.tokens if (token := render(discovery))]
