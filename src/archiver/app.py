@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,7 @@ import aiohttp
 
 from archiver import registry
 from archiver.adapter import Option, check_options
-from archiver.connecting import Connecting, link_of
+from archiver.connecting import Connecting, glanced, link_of, pinged
 from archiver.database.browsing import CustomerRow
 from archiver.database.port import DeliveryRow, LaneCounters, WorkerRow
 from archiver.destinations.port import Account, Context, Destination, Pace, Unpaced
@@ -59,9 +59,6 @@ __all__ = [
     "Snapshot",
     "Standing",
 ]
-
-
-_LOOK_SECONDS = 10.0  # at a source that a customer is added with
 
 
 class Archiver:
@@ -252,12 +249,14 @@ class Archiver:
         checked += [(Role.DESTINATION, spec, _checked(spec, registry.destination(spec.adapter).options)) for spec in destinations]
         accounts: list[Account | None] = []
         for role, spec, values in checked:
+            secrets = GivenSecrets(values)
             if role is Role.SOURCE:
-                context = SourceContext(clock=self._clock, http=self._http, secrets=GivenSecrets(values))
-                await _try(registry.source(spec.adapter).open(values, context), look=ping)
+                context = SourceContext(clock=self._clock, http=self._http, secrets=secrets)
+                await glanced(registry.source(spec.adapter).open(values, context), look=ping)
                 accounts.append(None)
             else:
-                accounts.append(await self._ping(spec.adapter, values) if ping else None)
+                storage = Context(pace=Unpaced(), clock=self._clock, http=self._http, secrets=secrets)
+                accounts.append(await pinged(registry.destination(spec.adapter).open(values, storage)) if ping else None)
         customer = await self._database.add_customer(name, path_template=template, weight=weight)
         connections: list[Connection] = []
         for role, spec, values in checked:
@@ -273,14 +272,6 @@ class Archiver:
         self._changed()
         known = {connection.id: account for connection, account in zip(connections, accounts, strict=True) if account is not None}
         return CustomerAdded(customer=customer, connections=connections, accounts=known)
-
-    async def _ping(self, adapter: str, values: dict[str, Any]) -> Account:
-        context = Context(pace=Unpaced(), clock=self._clock, http=self._http, secrets=GivenSecrets(values))
-        destination = registry.destination(adapter).open(values, context)
-        try:
-            return await destination.ping()
-        finally:
-            await destination.close()
 
     async def customers(self) -> Sequence[CustomerView]:
         """Every customer with its connections, by name."""
@@ -402,13 +393,9 @@ class Archiver:
             ArchiverError: It does not, or cannot be reached.
         """
         if connection.role is Role.SOURCE:
-            await _try(self._open_source(connection), look=True)
+            await glanced(self._open_source(connection))
             return Account(name="")
-        destination = self._open_destination(connection, Unpaced())
-        try:
-            return await destination.ping()
-        finally:
-            await destination.close()
+        return await pinged(self._open_destination(connection, Unpaced()))
 
     def _values(self, connection: Connection) -> dict[str, Any]:
         """A connection's options and opened secrets."""
@@ -435,19 +422,6 @@ class Archiver:
         if failure is not None:
             raise failure
         return False
-
-
-async def _try(source: Source, *, look: bool) -> None:
-    """Closes a source after a look at whether it can be read at all."""
-    try:
-        if look:
-            # One that has nothing to say yet is as good as one that answers.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK_SECONDS), aclosing(source.discover("")) as pages:
-                    async for _ in pages:
-                        break
-    finally:
-        await source.close()
 
 
 def _name_rules(adapter: str) -> str:

@@ -28,8 +28,8 @@ In: customers, options, codes. Out: connections. Next rooms: ``archiver.oauth``,
 | `trial` | the test file |
 """
 
-from archiver.connecting.adapters import has_page, link_of
+from archiver.connecting.adapters import glanced, has_page, link_of, pinged
 from archiver.connecting.desk import Connecting
 from archiver.connecting.records import Confirmation, Connected, Invited, Offer
 
-__all__ = ["Confirmation", "Connected", "Connecting", "Invited", "Offer", "has_page", "link_of"]
+__all__ = ["Confirmation", "Connected", "Connecting", "Invited", "Offer", "glanced", "has_page", "link_of", "pinged"]

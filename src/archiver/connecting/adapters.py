@@ -12,14 +12,14 @@ import aiohttp
 from archiver import registry
 from archiver.adapter import Option, Secrets, check_options
 from archiver.connecting.trial import try_out
-from archiver.destinations.port import Account, Context, DestinationAdapter, Unpaced
+from archiver.destinations.port import Account, Context, Destination, DestinationAdapter, Unpaced
 from archiver.model import Role
 from archiver.oauth import Link, Linkable
 from archiver.sources.port import Context as SourceContext
-from archiver.sources.port import SourceAdapter
+from archiver.sources.port import Source, SourceAdapter
 from genstage.clock import Clock
 
-__all__ = ["Accounts", "adapter_of", "checked", "has_page", "link_of"]
+__all__ = ["Accounts", "adapter_of", "checked", "glanced", "has_page", "link_of", "pinged"]
 
 _LOOK_SECONDS = 10.0  # at a source
 
@@ -89,13 +89,10 @@ class Accounts:
             ArchiverError: It does not let us in, or cannot be reached.
         """
         if role is Role.SOURCE:
-            return await self._look_at_source(name, values, secrets)
+            await glanced(registry.source(name).open(values, SourceContext(clock=self._clock, http=self._http, secrets=secrets)))
+            return Account(name=name)
         context = Context(pace=Unpaced(), clock=self._clock, http=self._http, secrets=secrets)
-        destination = registry.destination(name).open(values, context)
-        try:
-            return await destination.ping()
-        finally:
-            await destination.close()
+        return await pinged(registry.destination(name).open(values, context))
 
     async def try_out(self, role: Role, name: str, values: dict[str, Any], secrets: Secrets) -> bool:
         """Writes, reads and deletes a test file; whether the storage can do that.
@@ -112,14 +109,31 @@ class Accounts:
         finally:
             await destination.close()
 
-    async def _look_at_source(self, name: str, values: dict[str, Any], secrets: Secrets) -> Account:
-        source = registry.source(name).open(values, SourceContext(clock=self._clock, http=self._http, secrets=secrets))
-        try:
+
+async def pinged(destination: Destination) -> Account:
+    """Whose storage it is; closes it.
+
+    Raises:
+        ArchiverError: See `archiver.destinations.port.Destination.ping`.
+    """
+    try:
+        return await destination.ping()
+    finally:
+        await destination.close()
+
+
+async def glanced(source: Source, *, look: bool = True) -> None:
+    """Closes a source, after a look at whether it can be read at all.
+
+    Raises:
+        ArchiverError: It cannot.
+    """
+    try:
+        if look:
             # One that has nothing to say yet is as good as one that answers.
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_SECONDS), aclosing(source.discover("")) as pages:
                     async for _ in pages:
                         break
-        finally:
-            await source.close()
-        return Account(name=name)
+    finally:
+        await source.close()
