@@ -53,7 +53,10 @@ class Watched:
 
     async def page(self) -> bytes:
         """The page of metrics."""
-        self._gauges.latest = await self._snapshot() or self._gauges.latest
+        found, before = await self._snapshot(), self._gauges.latest
+        if found is None and before is not None:
+            found = msgspec.structs.replace(before, away="does not answer")  # what it said before is no number of now
+        self._gauges.latest = found
         self._gauges.lag = self._pulse.lag()
         return self._metrics.page()
 

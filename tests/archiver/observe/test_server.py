@@ -136,6 +136,12 @@ async def test_a_database_that_does_not_answer(world: World, get: Get, monkeypat
     status, page = await get("/metrics")
     assert status == 200
     assert "archiver_database_up" not in page, "nothing is known yet"
+    world.snapshot = FINE
+    assert "archiver_backlog_items 7.0" in (await get("/metrics"))[1].splitlines()
+    world.snapshot = None
+    page = (await get("/metrics"))[1]
+    assert "archiver_database_up 0.0" in page.splitlines()
+    assert "archiver_backlog_items" not in page
 
 
 async def test_it_drains(world: World, get: Get) -> None:
