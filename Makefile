@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test sim azurite conformance check format docs bench bench-pacer bench-line bench-watching bench-archiver bench-database bench-destinations bench-genstage bench-scale lock clean
+.PHONY: help setup demo screenshots test sim azurite conformance check format docs bench bench-pacer bench-line bench-watching bench-archiver bench-database bench-destinations bench-genstage bench-scale lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -65,6 +65,9 @@ format: $(READY) ## put the sources into their one form
 
 docs: $(READY) ## write the reference pages of docs/ anew from the code
 	$(BIN)/python tests/support/pages.py
+
+screenshots: $(READY) ## pictures of the console for the docs, from the running demo; needs Chromium
+	PYTHONPATH=tests $(BIN)/python tools/screenshots.py
 
 bench: bench-pacer bench-line ## the benchmarks whose figures the project promises
 

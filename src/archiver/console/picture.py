@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 
 import msgspec
@@ -17,6 +18,7 @@ _WIDTH = 1060
 _MOST_CLOUDS = 6
 _ROW = 62
 _TOP = 26
+_REASON_LETTERS = 19  # of a line between two boxes
 
 
 class Box(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +60,7 @@ class Arrow(msgspec.Struct, frozen=True, kw_only=True):
         flows: Something is on its way.
         demand: What is asked for, against the arrow; empty where nothing is asked.
         label: What is said of it.
-        asleep: Why nothing is asked for.
+        asleep: Why nothing is asked for, line by line.
         until: When it goes on by itself; 0 if that is not known.
         x: Where its words stand.
         y: Where its words stand.
@@ -68,7 +70,7 @@ class Arrow(msgspec.Struct, frozen=True, kw_only=True):
     flows: bool = False
     demand: str = ""
     label: str = ""
-    asleep: str = ""
+    asleep: tuple[str, ...] = ()
     until: Millis = 0
     x: float = 0
     y: float = 0
@@ -122,23 +124,23 @@ def _house(snapshot: Snapshot, *, top: float, bottom: float) -> dict[str, Box]:
             lines=(f"{amount(failing)} cannot be read" if failing else "watched",),
             x=4,
             y=top,
-            width=104,
+            width=96,
             kind="room",
             state="held" if failing else "idle",
         ),
         Box(
             title="Database",
             lines=(f"{amount(snapshot.totals.waiting)} waiting", f"{amount(stages['Fetcher'].done)} reads"),
-            x=176,
+            x=160,
             y=top,
             kind="room",
             state=busy,
         ),
-        Box(title="Fetcher", lines=("one read for all", f"asked for {amount(asked)}"), x=402, y=top, state="busy" if asked else "idle"),
+        Box(title="Fetcher", lines=("one read for all", f"asked for {amount(asked)}"), x=360, y=top, state="busy" if asked else "idle"),
         Box(
             title="Uploader",
             lines=(f"{amount(uploader.busy)} busy in {amount(uploader.count)} lanes", f"{amount(uploader.waiting)} buffered"),
-            x=622,
+            x=620,
             y=top,
             width=148,
             fill=min(1.0, (uploader.busy + uploader.waiting) / uploader.most) if uploader.most else 0.0,
@@ -147,7 +149,7 @@ def _house(snapshot: Snapshot, *, top: float, bottom: float) -> dict[str, Box]:
         Box(
             title="Settlement",
             lines=(f"{rate(snapshot.uploads_per_second)} archived/s", f"{amount(stages['Settlement'].busy)} to write"),
-            x=402,
+            x=360,
             y=bottom,
             state=busy,
         ),
@@ -161,7 +163,7 @@ def _inner_arrows(snapshot: Snapshot, house: dict[str, Box]) -> list[Arrow]:
     upload, settle, database = house["Uploader"], house["Settlement"], house["Database"]
     sources, flows, words = house["Sources"], _flows(snapshot), settle.middle
     return [
-        Arrow(path=_line(sources, database), label="Collector", x=142, y=sources.y + 4),
+        Arrow(path=_line(sources, database), label="Collector", x=130, y=sources.y + 4),
         _arrow(database, house["Fetcher"], msgspec.structs.replace(edges["Database", "Fetcher"], asleep="", until=0)),
         _arrow(house["Fetcher"], upload, edges["Fetcher", "Uploader"]),
         Arrow(path=_down(upload, settle), flows=flows, label="receipts", x=(upload.x + settle.x + settle.width) / 2 + 36, y=words),
@@ -177,9 +179,9 @@ def _clouds(snapshot: Snapshot, upload: Box, rows: int) -> Iterator[tuple[Box, A
         box = Box(
             title=name_of(cloud.provider),
             lines=(f"{amount(cloud.lanes)} {'lane' if cloud.lanes == 1 else 'lanes'}{held}",),
-            x=878,
+            x=896,
             y=_TOP + place * _ROW + (rows - len(clouds)) * _ROW / 2,
-            width=178,
+            width=160,
             height=52,
             kind="cloud",
             state="held" if cloud.throttled == cloud.lanes else "busy" if cloud.in_flight else "idle",
@@ -194,7 +196,7 @@ def _arrow(giver: Box, taker: Box, edge: Edge, label: str = "") -> Arrow:
         flows=flows,
         demand=amount(edge.demand) if edge.demand else "",
         label=label if flows else "",
-        asleep="" if edge.demand else edge.asleep,
+        asleep=tuple(textwrap.wrap("" if edge.demand else edge.asleep, _REASON_LETTERS)),
         until=0 if flows else edge.until,
         x=(giver.x + giver.width + taker.x) / 2,
         y=(giver.middle + taker.middle) / 2,

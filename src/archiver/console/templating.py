@@ -15,9 +15,7 @@ _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _SPANS = ((86400, "d"), (3600, "h"), (60, "min"))
 _NAMES = {
     "dropbox": "Dropbox",
-    "google": "Google Drive",
-    "googledrive": "Google Drive",
-    "gdrive": "Google Drive",
+    "google_drive": "Google Drive",
     "onedrive": "OneDrive",
     "sharepoint": "SharePoint",
     "box": "Box",
@@ -107,7 +105,7 @@ def date_text(at: Millis) -> str:
 
 def name_of(adapter: str) -> str:
     """An adapter's name as its maker writes it."""
-    return _NAMES.get(adapter, adapter[:1].upper() + adapter[1:])
+    return _NAMES.get(adapter) or adapter.replace("_", " ").title()
 
 
 def words(text: str) -> str:

@@ -160,5 +160,5 @@ def _why(lanes: Sequence[Lane], clock: Clock) -> tuple[str, Millis]:
             timed = ends > now and reason in {"all are throttled", "it cannot be reached"}
             return reason, int((clock.wall() + ends - now) * 1000) if timed else 0
     if any(holds(lane) for _, holds in reasons[:-1] for lane in lanes):
-        return "the lanes that may go on have nothing due", 0
+        return "some rest, the others have nothing due", 0
     return "all places are taken", 0

@@ -36,7 +36,8 @@
     chart = new uPlot({
       width: place.clientWidth - 20, height: 200, legend: { show: false }, cursor: { y: false },
       scales: { x: { time: true }, y: { range: (_, low, high) => [0, Math.max(1, high * 1.1)] } },
-      axes: [{ ...axis, values: clock }, { ...axis, size: 46 }],
+      padding: [null, 36, null, null],
+      axes: [{ ...axis, values: clock, space: 90 }, { ...axis, size: 46 }],
       series: [{},
         { stroke: colour("--strong"), width: 1.6, fill: colour("--soft"), points: { show: false } },
         { stroke: colour("--busy"), width: 1.6, points: { show: false } }],
