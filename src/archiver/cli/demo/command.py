@@ -53,7 +53,8 @@ async def demo(
     """Show the whole line at work on made-up customers, within a minute.
 
     An airline with a great backlog and twenty quiet customers archive recordings, messages and faxes into a Dropbox on loopback,
-    which has its limits on and lowers the airline's for a while. Then everything that arrived is compared byte by byte.
+    which has its limits on and lowers the airline's for a while. Four of the quiet ones have phone systems on loopback, whose calls
+    are archived as they end. Then everything that arrived is compared byte by byte.
     Nothing of it touches your own database. A browser shows it while it runs: the first lines tell where.
 
     ```
@@ -72,7 +73,8 @@ async def demo(
     out = Output(options)
     plan = Plan.of(items)
     with _directory(keep) as directory:
-        settings = load(environment={}, flags={"home": str(directory / "home"), "log_level": "warning", "console": console})
+        flags = {"home": str(directory / "home"), "log_level": "warning", "console": console, "webhooks": "127.0.0.1:0"}
+        settings = load(environment={}, flags=flags)
         async with open_world(plan, directory, lambda text: out.say(f"· {text}")) as world:
             verdict = await _archive(out, world, settings, stay=stay)
     if verdict is None:

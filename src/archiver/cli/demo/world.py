@@ -1,17 +1,18 @@
-"""What surrounds Archiver in the demo: companies with files, their Dropboxes with limits, and what happens to both while it runs."""
+"""What surrounds Archiver in the demo: companies with files or phones, their Dropboxes with limits, and what happens while it runs."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import msgspec
 
 from archiver.app import Archiver, ConnectionSpec
+from archiver.cli.demo.phones import PhoneCompany, phone_system
 from archiver.sandbox import Account, Limits
-from archiver.sandbox.audit import AuditResult, audit, expected_of
+from archiver.sandbox.audit import AuditResult, Expected, audit, expected_of
 from archiver.sandbox.company import AIRLINE, Company, generate
 from archiver.sandbox.ledger import Ledger
 from archiver.sandbox.remote import SandboxProcess
@@ -28,6 +29,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         items: All items; 95 of a hundred are the airline's.
         quiet_customers: The others, among whom the rest arrives while the demo runs.
+        phone_customers: Of these, so many have a phone system of their own instead of a folder.
         calls_per_second: What the airline's Dropbox permits …
         lowered_calls_per_second: … and what it permits for a while in the middle.
         burst: Calls which it lets through at once after a rest.
@@ -40,6 +42,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     items: int = 6000
     quiet_customers: int = 20
+    phone_customers: int = 4
     calls_per_second: float = 3.0
     lowered_calls_per_second: float = 1.5
     burst: float = 4
@@ -72,14 +75,19 @@ class World:
 
     Args:
         plan: What it is like.
-        companies: The airline first; the others have no files yet.
+        companies: The airline first; the others have nothing yet.
         sandbox: Their Dropboxes.
         accounts: By company.
         tell: Says to people what happens.
     """
 
     def __init__(
-        self, plan: Plan, companies: list[Company], sandbox: SandboxProcess, accounts: dict[str, Account], tell: Callable[[str], None]
+        self,
+        plan: Plan,
+        companies: Sequence[Company | PhoneCompany],
+        sandbox: SandboxProcess,
+        accounts: dict[str, Account],
+        tell: Callable[[str], None],
     ) -> None:
         self._plan = plan
         self._companies = companies
@@ -88,7 +96,7 @@ class World:
         self._tell = tell
 
     async def introduce(self, archiver: Archiver) -> None:
-        """Adds every company as a customer, with its folder and its Dropbox; the airline last, so that its backlog begins with the run."""
+        """Adds every company as a customer, with its source and its Dropbox; the airline last, so that its backlog begins with the run."""
         for company in reversed(self._companies):
             account = self._accounts[company.name]
             # Refresh tokens, as real customers have them: Archiver gets its access tokens by itself.
@@ -96,7 +104,7 @@ class World:
             options = {"root": "/Archive", "app_key": account.app_key, "api_url": self._sandbox.url, "content_url": self._sandbox.url}
             await archiver.add_customer(
                 company.name,
-                [ConnectionSpec(adapter="folder", options={"path": str(company.directory)})],
+                [_source_of(company)],
                 [ConnectionSpec(adapter="dropbox", options=options, secrets=secrets)],
             )
 
@@ -124,12 +132,16 @@ class World:
 
     async def _all_archived(self, archiver: Archiver) -> bool:
         lanes = await archiver.status()
-        return sum(lane.archived for lane in lanes) >= sum(len(company.items) for company in self._companies)
+        return sum(lane.archived for lane in lanes) >= sum(1 for _ in self._expected())
+
+    def _expected(self) -> Iterator[Expected]:
+        for company in self._companies:
+            yield from company.expected() if isinstance(company, PhoneCompany) else expected_of([company])
 
     async def judge(self) -> tuple[AuditResult, Ledger]:
         """Compares what the Dropboxes have with what the companies had, byte by byte."""
         ledger = await self._sandbox.ledger()
-        result = await asyncio.to_thread(audit, ledger, list(expected_of(self._companies)), self._sandbox.contents())
+        result = await asyncio.to_thread(audit, ledger, list(self._expected()), self._sandbox.contents())
         return result, ledger
 
 
@@ -144,11 +156,22 @@ async def open_world(plan: Plan, directory: Path, tell: Callable[[str], None]) -
         quiet_customers=plan.quiet_customers,
         quiet_items=0,
     )
-    tell("starting a Dropbox on loopback")
-    async with SandboxProcess(state=directory / "dropbox") as sandbox:
+    tell("starting a Dropbox on loopback, and phone systems")
+    async with AsyncExitStack() as stack:
+        sandbox = await stack.enter_async_context(SandboxProcess(state=directory / "dropbox"))
         limits = Limits(calls_per_second=plan.calls_per_second, burst=plan.burst, retry_after=plan.retry_after, latency=0.05)
         accounts = {
             company.name: await sandbox.add_account(company.name, limits if company.name == AIRLINE else _QUIET_LIMITS)
             for company in companies
         }
-        yield World(plan, companies, sandbox, accounts, tell)
+        customers: list[Company | PhoneCompany] = list(companies)
+        for number in range(1, plan.quiet_customers + 1, plan.quiet_customers // plan.phone_customers):
+            phones = await stack.enter_async_context(phone_system())
+            customers[number] = PhoneCompany(companies[number].name, companies[number].directory, phones)
+        yield World(plan, customers, sandbox, accounts, tell)
+
+
+def _source_of(company: Company | PhoneCompany) -> ConnectionSpec:
+    if isinstance(company, PhoneCompany):
+        return company.source()
+    return ConnectionSpec(adapter="folder", options={"path": str(company.directory)})
