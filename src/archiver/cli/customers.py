@@ -11,11 +11,13 @@ from cyclopts import Parameter
 from archiver import registry
 from archiver.app import Archiver, ConnectionSpec, CustomerAdded, CustomerView
 from archiver.cli.connections import Secrets, parse_connections
+from archiver.cli.failures import UsageError
 from archiver.cli.keeping import kinds_of
 from archiver.cli.options import Options, settings_of
 from archiver.cli.output import Output, bytes_text
 from archiver.errors import ConfigError
 from archiver.model import Connection, Customer, Role
+from archiver.naming import TEMPLATES
 
 __all__ = ["ConnectionRow", "CustomerRow", "add", "list_all", "pause", "resume"]
 
@@ -58,6 +60,7 @@ async def add(  # noqa: PLR0913  each is a flag
     to_kinds: Annotated[list[str] | None, Parameter(negative="")] = None,
     weight: int = 1,
     template: str | None = None,
+    layout: str | None = None,
     ping: Annotated[bool, Parameter(negative="--no-ping")] = True,
     options: Options | None = None,
 ) -> None:
@@ -80,19 +83,30 @@ async def add(  # noqa: PLR0913  each is a flag
         to_option: An option of a destination, NAME=VALUE or ADAPTER.NAME=VALUE.
         to_kinds: Which kinds of items go to a destination, ADAPTER=KIND,KIND; all by default.
         weight: The customer's share when room is scarce, relative to others.
-        template: How the paths in the storage are made.
+        template: How the paths in the storage are made, field by field.
+        layout: The same by name: by-date (the default), by-owner, flat, or ringcentral, the layout of RingCentral's own Archiver.
         ping: Look first whether each source can be read and each destination lets us in.
     """
     out = Output(options)
+    if template is not None and layout is not None:
+        raise UsageError("a template and a layout are two words for one thing", hint="Give --template or --layout.")
     settings = settings_of(options)
     sources = parse_connections("--from", from_, from_option or (), lambda adapter: registry.source(adapter).options, Secrets())
     destinations = parse_connections("--to", to or (), to_option or (), lambda adapter: registry.destination(adapter).options, Secrets())
     destinations = _routed(destinations, to_kinds or ())
     async with Archiver.open(settings) as archiver:
-        added = await archiver.add_customer(name, sources, destinations, weight=weight, path_template=template, ping=ping)
+        added = await archiver.add_customer(
+            name, sources, destinations, weight=weight, path_template=template or _named_layout(layout), ping=ping
+        )
     _tell_added(out, added)
     accounts = {str(lane): account for lane, account in added.accounts.items()}
     out.result({"customer": _row(CustomerView(customer=added.customer, connections=added.connections)), "accounts": accounts})
+
+
+def _named_layout(layout: str | None) -> str | None:
+    if layout is not None and layout not in TEMPLATES:
+        raise UsageError(f"there is no layout {layout!r}", hint=f"There are: {', '.join(TEMPLATES)}.")
+    return layout
 
 
 async def list_all(*, options: Options | None = None) -> None:

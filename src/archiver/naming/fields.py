@@ -85,6 +85,11 @@ def _clock(item: Discovery) -> str:
     return f"{seconds // 3600:02}{seconds // 60 % 60:02}{seconds % 60:02}"
 
 
+def _text(item: Discovery, name: str) -> str:
+    value = item.metadata.get(name)
+    return value if isinstance(value, str) else ""
+
+
 Render = Callable[[Discovery], str]
 
 OWN_FIELDS: Final[dict[str, Render]] = {
@@ -105,10 +110,12 @@ FREE_FIELDS: Final[dict[str, Render]] = {
     "direction": lambda item: item.direction,
     "from": lambda item: item.sender.removeprefix("+"),
     "id": lambda item: item.external_id,
+    "line": lambda item: "_".join(filter(None, (_text(item, "owner_name"), item.owner))),
     "owner": lambda item: item.owner,
     "recipient": lambda item: item.recipient,
     "sender": lambda item: item.sender,
     "to": lambda item: item.recipient.removeprefix("+"),
+    "to_line": lambda item: "#".join(dict.fromkeys(filter(None, (item.recipient.removeprefix("+"), _text(item, "to_extension"))))),
 }
 """Fields whose values come from outside."""
 

@@ -34,8 +34,7 @@ def item_path(discovery: Discovery, *, template: str, rules: str, source_tag: st
         ConfigError: The template or the rules are unknown; see `check_template`.
     """
     if discovery.kind is Kind.MANIFEST:
-        # Where a person looks for it, whatever the template says of the files; and a customer has one source that makes them.
-        template, source_tag = _MANIFESTS, ""
+        template = _MANIFESTS  # where a person looks for it, whatever the template says of the files
     compiled = compile_template(template, rules)
     ext = extension_of(discovery.media_type)
     shown, exact = _shown_id(discovery, compiled, source_tag, ext)

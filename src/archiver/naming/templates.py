@@ -29,7 +29,7 @@ TEMPLATES: Final = MappingProxyType(
         "by-date": "{kind}/{year}/{month}/{day}/{stamp}_{sender}_{recipient}_{id}.{ext}",
         "by-owner": "{owner}/{kind}/{year}-{month}/{stamp}_{direction}_{sender}_{recipient}_{id}.{ext}",
         "flat": "{date}_{time}_{sender}_{recipient}_{id}.{ext}",
-        "ringcentral": "RingCentral Archiver/{owner}/{short_date}/{label}/{stamp}_{from}_{to}_{meta.recording_type}_{id}.{ext}",
+        "ringcentral": "RingCentral Archiver/{line}/{short_date}/{label}/{stamp}_{from}_{to_line}_{meta.recording_type}_{id}.{ext}",
     }
 )
 """Templates with a name. ``ringcentral`` is the layout of RingCentral's own Archiver (its FAQ names the parts of the file name)."""

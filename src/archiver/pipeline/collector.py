@@ -224,6 +224,7 @@ class Collector:
 
 def _birth(discovery: Discovery, template: str, lanes: Sequence[tuple[LaneId, str, frozenset[Kind]]], tag: str, level: int) -> Birth:
     """The path is fixed here, once: a later change of the template moves nothing. A destination that takes only some kinds gets those."""
+    tag = "" if discovery.kind is Kind.MANIFEST else tag  # of which a customer has one source
     return Birth(
         discovery,
         [

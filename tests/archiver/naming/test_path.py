@@ -36,11 +36,27 @@ def test_the_default_sorts_by_kind_and_day() -> None:
 
 def test_the_preset_ringcentral_is_the_real_layout() -> None:
     """The path of RingCentral's own Archiver, as its FAQ and its users' scripts show it."""
-    item = discovery(sender="+15550100567", recipient="15550100234#135", owner="Reception_101", metadata={"recording_type": "Automatic"})
+    known = {"recording_type": "Automatic", "owner_name": "Ada Lovelace", "to_extension": "135"}
+    item = discovery(sender="+15550100567", recipient="+15550100234", owner="101", metadata=known)
     assert path(item, "ringcentral") == (
-        "/RingCentral Archiver/Reception_101/2026-5-10/Call Recording/"
+        "/RingCentral Archiver/Ada Lovelace_101/2026-5-10/Call Recording/"
         "20260510-100202_15550100567_15550100234#135_Automatic_3636328599023.mp3"
     )
+
+
+def test_a_line_without_a_name_and_a_call_to_no_extension_leave_no_gap() -> None:
+    """What the source does not know is left out, also from between its neighbours; an extension that was called itself stands once."""
+    item = discovery(sender="+15550100567", recipient="135", owner="101", metadata={"to_extension": "135"})
+    assert path(item, "ringcentral") == (
+        "/RingCentral Archiver/101/2026-5-10/Call Recording/20260510-100202_15550100567_135_3636328599023.mp3"
+    )
+
+
+def test_manifests_stand_in_one_place_whatever_the_template() -> None:
+    """Beside everything else, under a name that no file of another kind can have."""
+    item = discovery(kind=Kind.MANIFEST, external_id="2026-05-10-sha256", media_type="text/plain")
+    for template in ("by-date", "ringcentral", "{kind}/{id}"):
+        assert path(item, template) == "/Manifests/2026/manifest-2026-05-10-sha256.txt"
 
 
 @pytest.mark.parametrize(

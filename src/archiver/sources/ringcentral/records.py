@@ -67,6 +67,7 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         kinds: What is wanted.
         owners: The numbers of extensions by their ids.
+        names: Their names by their ids.
         media_type: What this account's recordings are.
         retention_days: For how long recordings are kept.
         since: Nothing older is wanted.
@@ -74,6 +75,7 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
 
     kinds: frozenset[Kind]
     owners: Mapping[str, str] = {}
+    names: Mapping[str, str] = {}
     media_type: str = _DEFAULT_RECORDING
     retention_days: float = 90.0
     since: Millis = 0
@@ -97,6 +99,7 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
             "result": str(row.get("result") or ""),
             "action": str(row.get("action") or ""),
             "masked": is_masked(known["sender"]) or is_masked(known["recipient"]),
+            "to_extension": _extension(row.get("to")),
         }
         if Kind.CALL_LOG in self.kinds:
             yield _inline(
@@ -107,7 +110,7 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
                 occurred_at=at,
                 media_type="application/json",
                 owner=self._owner(row),
-                metadata=about,
+                metadata={**about, "owner_name": self._name(row)},
                 **known,
             )
         if Kind.RECORDING not in self.kinds:
@@ -123,7 +126,12 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
                 media_type=self.media_type,
                 owner=self._owner(leg) or self._owner(row),
                 budget=RECORDINGS,
-                metadata={**about, "recording_id": recording_id, "recording_type": str(recording.get("type") or "")},
+                metadata={
+                    **about,
+                    "owner_name": self._name(leg) or self._name(row),
+                    "recording_id": recording_id,
+                    "recording_type": str(recording.get("type") or ""),
+                },
                 **known,
             )
 
@@ -134,6 +142,11 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
             return self.owners.get(str(extension["id"]), str(extension["id"]))
         own = part.get("to" if _direction(part) == "inbound" else "from")
         return str(own.get("extensionNumber") or "") if isinstance(own, Mapping) else ""
+
+    def _name(self, part: Record) -> str:
+        """The name of the extension that a row or leg belongs to; empty if it is not known."""
+        extension = part.get("extension")
+        return self.names.get(str(extension.get("id")), "") if isinstance(extension, Mapping) else ""
 
     # -- messages -------------------------------------------------------------------------------------------------------------------
 
@@ -152,7 +165,7 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
             "recipient": _first(record.get("to")),
             "owner": self.owners.get(extension_id, extension_id),
         }
-        about = _about(record)
+        about = {**_about(record), "owner_name": self.names.get(extension_id, ""), "to_extension": _extension(record.get("to"))}
         if kind is Kind.SMS:
             yield _inline(_readable(record), part="text", media_type="text/plain", metadata=about, **known)
             yield _inline(_canonical(record), part=f"json-{_digest(record)}", media_type="application/json", metadata=about, **known)
@@ -211,6 +224,12 @@ def _readable(record: Record) -> bytes:
         "",
     ]
     return "\n".join(lines).encode(errors="replace")
+
+
+def _extension(party: Any) -> str:
+    """The extension of whoever was called, or of the first of them."""
+    first = party[0] if isinstance(party, list) and party else party
+    return str(first.get("extensionNumber") or "") if isinstance(first, Mapping) else ""
 
 
 def _first(parties: Any) -> str:

@@ -64,6 +64,7 @@ class Rounds:
         self._calls = Calls(api, contents, settings, self._webhooks.looked_at_calls)
         self._messages = Messages(api, settings)
         self._owners: dict[str, str] = {}
+        self._names: dict[str, str] = {}
         self._people_at = float("-inf")
 
     async def pages(self, cursor: str) -> AsyncGenerator[Page, None]:
@@ -176,6 +177,7 @@ class Rounds:
         return Reader(
             kinds=settings.kinds,
             owners=self._owners,
+            names=self._names,
             media_type=state.media_type or "audio/mpeg",
             retention_days=settings.retention_days,
             since=settings.since,
@@ -192,6 +194,7 @@ class Rounds:
                 extension = msgspec.convert(record, Extension, strict=False)
                 key = str(extension.id)
                 owners[key] = extension.extension_number or key
+                self._names[key] = extension.name
                 if extension.type not in _WITHOUT_STORE and extension.status not in _NOT_THERE:
                     stores[key] = state.stores.get(key) or Stream()
             address, query = answer.next_page, []
