@@ -23,6 +23,9 @@ A bracketed noun is a stage and lives in `pipeline`; an unbracketed end is a roo
 ``naming``        the path of an item in the customer's storage
 ``settings``      file < environment < flags
 ``vault``         customers' credentials, encrypted at rest
+``connecting``    from a link that is sent to a connection that works; ``rotation`` changes the keys beneath it
+``upkeep``        the quiet services: who is told, what is renewed; ``services`` makes them from the settings
+``erasing``       for how long a customer is kept, and what goes
 ``oauth``         how accounts are linked, and tokens that are renewed once; ``http`` is what every call over HTTP needs
 ``app``           the composition root: settings in, a running Archiver out; ``views`` are its answers
 ``observe``       what others learn of a running Archiver: log, metrics, health, traces

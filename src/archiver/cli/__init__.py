@@ -46,6 +46,7 @@ COMMANDS = {
     "customers resume": ("archiver.cli.customers:resume", "Serve a paused customer again."),
     "connect": ("archiver.cli.connecting:connect", "Connect a customer's storage or phone system, and try it."),
     "connections link": ("archiver.cli.connecting:link", "Make a link with which a customer connects a storage, once."),
+    "connections withdraw": ("archiver.cli.connecting:withdraw", "End every link of a customer that was not used yet."),
     "keys show": ("archiver.cli.keys:show", "Show the ids of the keys that seal credentials, and what each has sealed."),
     "keys rotate": ("archiver.cli.keys:rotate", "Seal every credential anew with a fresh key; may be interrupted."),
     "keys retire": ("archiver.cli.keys:retire", "Take away the keys that nothing needs any more."),

@@ -21,7 +21,7 @@ from archiver.errors import InvitationError
 from archiver.model import Role
 from archiver.registry import destination, source
 
-__all__ = ["connect", "link"]
+__all__ = ["connect", "link", "withdraw"]
 
 _PORT = 8471
 """Of the address that the provider's page answers to; some providers want it registered to the letter."""
@@ -129,6 +129,23 @@ async def link(  # noqa: PLR0913  each is a flag
     out.say(f"For {invited.customer}, once, until {until}:")
     out.say(address)
     out.result({"link": address, "customer": invited.customer, "adapter": invited.adapter, "expires_at": invited.expires_at})
+
+
+async def withdraw(customer: str, /, *, options: Options | None = None) -> None:
+    """End every link of a customer that was not used yet: one that was sent to somebody else, or is not wanted any more.
+
+    ```
+    archiver connections withdraw acme
+    ```
+
+    Args:
+        customer: Whose.
+    """
+    out = Output(options)
+    async with Archiver.open(settings_of(options)) as archiver:
+        ended = await archiver.connecting.withdraw(customer)
+    out.say(f"{ended} links of {customer} work no more." if ended else f"{customer} has no link that works.")
+    out.result({"withdrawn": ended})
 
 
 async def _on_the_page(  # noqa: PLR0913  what a page's answer needs

@@ -17,7 +17,7 @@ from archiver.errors import ConfigError, InvitationError, ReconnectNeededError
 from archiver.keeping import opened
 from archiver.model import Connection, Customer, Kind, Millis, Role
 from archiver.oauth import Endpoint, Link, authorize_url, code_form, new_pkce, new_state
-from archiver.proof.auditing import Auditor
+from archiver.proof.auditing import Auditor, audited
 from archiver.vault import Vault
 from archiver.views import ConnectionSpec
 from genstage.clock import Clock
@@ -261,9 +261,19 @@ class Connecting:
         if accepted is None:
             raise InvitationError("this link was used meanwhile")
         self._changed()
-        detail = {"connection": accepted.id, "adapter": accepted.adapter, "account": accepted.account, "again": invitation.connection_id}
+        detail = {"connection": accepted.id, "adapter": accepted.adapter, "again": invitation.connection_id}
         await self.auditor.record("connect", customer.name, detail=detail)
         return Connected(customer=customer.name, connection=accepted, tried=tried, again=invitation.connection_id is not None)
+
+    @audited("connections withdraw", subject="customer")
+    async def withdraw(self, customer: str) -> int:
+        """Ends every link of a customer that was not used yet; how many. Raises ConfigError if there is no such customer."""
+        owner, now, ended = await self._customer(customer), self._now(), 0
+        for invitation in await self._database.invitations(owner.id):
+            if invitation.step is not Step.DONE and invitation.expires_at > now:
+                bare = msgspec.structs.replace(invitation, secrets={}, state_hash="", state_until=0, expires_at=now)
+                ended += await self._database.change_invitation(invitation, bare)
+        return ended
 
     async def clear(self) -> int:
         """Forgets links that have ended; how many."""

@@ -240,3 +240,19 @@ async def test_the_database_holds_no_secret_of_it(scene: Scene, tmp_path: Path) 
     for secret in (link, state, code, verifier, found.ticket, token, BROWSER):
         assert secret not in kept
         assert secret not in shown
+
+
+async def test_links_are_withdrawn(scene: Scene) -> None:
+    """Those that were not used work no more, at whatever step they are; what became a connection stays."""
+    link = await scene.invite()
+    page = await scene.desk.begin(link, browser=BROWSER, redirect_uri=REDIRECT)
+    found = await scene.desk.finish(*await scene.say_yes(page), browser=BROWSER)
+    fresh = await scene.invite()
+    assert await scene.desk.withdraw("acme") == 2
+    assert await scene.desk.withdraw("acme") == 0
+    for gone in (scene.desk.look(link), scene.desk.look(fresh), scene.desk.confirm(found.ticket, browser=BROWSER)):
+        with pytest.raises(InvitationError):
+            await gone
+    assert all(not invitation.secrets for invitation in await scene.database.invitations(scene.customer.id))
+    with pytest.raises(ConfigError, match="no customer nobody"):
+        await scene.desk.withdraw("nobody")
