@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo screenshots test sim azurite conformance check format docs bench bench-pacer bench-line bench-watching bench-archiver bench-database bench-destinations bench-genstage bench-scale lock clean
+.PHONY: help setup demo screenshots test sim azurite conformance check format docs bench bench-pacer bench-line bench-watching bench-archiver bench-console bench-database bench-destinations bench-genstage bench-scale lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -88,6 +88,9 @@ bench-scale: $(READY) ## a hundred thousand customers, ten million items, two pr
 
 bench-destinations: $(READY) ## small files into each destination at one core, beside the provider's own package
 	$(BIN)/python -m benchmarks.destinations $(if $(JSON),--json $(JSON))
+
+bench-console: $(READY) ## the console with 100,000 customers and ten million receipts, and 300 viewers; about half an hour
+	$(BIN)/python -m benchmarks.console
 
 bench-database: $(READY) ## what the database costs per item
 	$(BIN)/python -m benchmarks.database

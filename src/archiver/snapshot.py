@@ -29,7 +29,7 @@ HISTORY_SECONDS = 3600
 """For so long what was done in each second is remembered."""
 _RATE_SECONDS = 10  # rates are means over this time
 _FEW_LANES = 200  # so many are read whole: every number is then of the same moment
-_SHARE = 0.05  # of the time may go into what grows with lanes
+_SHARE = 0.01  # of the time may go into what grows with lanes
 _FRESH_SECONDS = 0.9
 _LEARN = 500  # items that the search gets to know in one transaction: some hundredths of a second
 _LEARN_SECONDS = 0.5  # of each second, at most

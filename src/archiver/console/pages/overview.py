@@ -34,7 +34,8 @@ async def _frames(visit: Visit) -> AsyncIterator[bytes]:
     seen, left = 0, _LOOK_AGAIN
     with hub.looking():
         while (frame := await hub.next(seen)) is not None:
-            yield frame.since(seen)
+            if news := frame.since(seen):
+                yield news
             seen, left = frame.number, left - 1
             if not left:
                 if token and await door.whose_session(token, touch=False) is None:
