@@ -6,7 +6,7 @@ Part of the port of the Database. Nothing here scans deliveries: numbers are kep
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -14,7 +14,7 @@ from archiver.database.records import DeliveryRow
 from archiver.lifecycle import DeliveryState
 from archiver.model import Kind, LaneId, Millis
 
-__all__ = ["Completeness", "Failure", "KindCounters", "Pass"]
+__all__ = ["Completeness", "Failure", "KindCounters", "Particulars", "Pass"]
 
 
 class KindCounters(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +77,30 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     count: int
 
 
+class Particulars(msgspec.Struct, frozen=True, kw_only=True):
+    """An archived delivery with all that is known of its item.
+
+    Attributes:
+        row: The delivery as a person sees it, with its receipt.
+        part: Which part of the thing.
+        media_type: Such as ``audio/x-wav``.
+        direction: ``inbound``, ``outbound`` or empty.
+        sender: Number or name of the sending side.
+        recipient: Number or name of the receiving side.
+        owner: The extension or line it belongs to.
+        metadata: Anything else the source knew; JSON values.
+    """
+
+    row: DeliveryRow
+    part: str
+    media_type: str
+    direction: str
+    sender: str
+    recipient: str
+    owner: str
+    metadata: Mapping[str, Any]
+
+
 class Completeness(Protocol):
     """What a person can prove of completeness."""
 
@@ -100,7 +124,7 @@ class Completeness(Protocol):
         """When the source will purge the first of what waits, by kind; among so many deliveries at the head of the queue, of each level."""
         ...
 
-    async def archived_in(self, customer_id: int, spans: Sequence[tuple[int, int]]) -> Sequence[DeliveryRow]:
+    async def archived_in(self, customer_id: int, spans: Sequence[tuple[int, int]]) -> Sequence[Particulars]:
         """The archived deliveries of a customer with these numbers (first and last of each span), by number."""
         ...
 

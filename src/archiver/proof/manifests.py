@@ -9,6 +9,8 @@ overwritten. All of a day's revisions together list each of its files once.
 | ``Manifests/2026/manifest-2026-11-24-sha256.txt`` | for ``sha256sum -c``, run where ``Manifests`` is |
 | ``Manifests/2026/manifest-2026-11-24-files.jsonl`` | a line about the manifest, then a line for each file with all that is known |
 | ``Manifests/2026/manifest-2026-11-24-2-sha256.txt`` | the second revision |
+| ``Manifests/2026/manifest-2026-11-calls.csv`` | the calls of a month that is over; a recording's id above is its call's |
+| ``Manifests/2026/manifest-2026-11-calls-full.jsonl`` | the same with all that is known of each call |
 
 The line about the manifest names a line of the audit log with its hash. Whoever has it can tell later that nothing that came before in
 the log was changed or cut off: ``archiver audit verify --kept NUMBER:HASH``.
@@ -21,21 +23,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from archiver.adapter import Option
-from archiver.database.audit import SETTLED, Span, spans_of
-from archiver.database.port import Database, DeliveryRow
+from archiver.database.audit import SETTLED, Line, Span, spans_of
+from archiver.database.port import Database
 from archiver.errors import ArchiverError, SourceGoneError
 from archiver.model import Connection, Discovery, Item, Kind, LaneId, Millis, Role
+from archiver.proof.listing import LISTS, date_of, header_line, month_of
 from archiver.sources.port import ALONE, Context, Page, Source
 from genstage.clock import Clock
 
-__all__ = ["ADAPTER", "ManifestAdapter", "ManifestSource", "checksum_line", "file_line"]
+__all__ = ["ADAPTER", "ManifestAdapter", "ManifestSource"]
 
 _DAY: Millis = 86_400_000
 _GRACE_SECONDS = 60.0  # after midnight, for batches that were being written
@@ -43,27 +46,48 @@ _LONGEST_REST = 3600.0
 _PAGE = 500
 _FILES = 1000  # whose lines are made at one time
 
-_JSONL = "application/jsonl"
-_TEXT = "text/plain"
+_OF_A_DAY = ("sha256", "files")
+_OF_A_MONTH = ("calls", "calls-full")
 
 
 class _Recipe(msgspec.Struct, frozen=True, array_like=True):
-    """How to make a manifest: its locator."""
+    """How to make a list: its locator.
 
+    Attributes:
+        form: Which of `LISTS`.
+        of: The day, such as ``2026-11-24``, or the month.
+        revision: From 1 on.
+        spans: Its deliveries.
+        files: How many these are.
+        size: Their bytes.
+        audit: A line of the audit log with its hash.
+    """
+
+    form: str
+    of: str
     revision: int
-    day: int
     spans: list[Span]
     files: int
     size: int
-    line: int
-    hash: str
+    audit: str
 
 
 class _State(msgspec.Struct, kw_only=True):
-    """The cursor: which line of the audit log was the last one, and how many revisions each day has, by lane and day."""
+    """The cursor.
+
+    Attributes:
+        line: The last line of the audit log that was read.
+        revisions: How many revisions there are, by lane and day, or lane and month.
+        calls: The calls of months that are not over, by lane and month.
+    """
 
     line: int = 0
     revisions: dict[str, int] = {}
+    calls: dict[str, list[Span]] = {}
+
+
+_Files = dict[tuple[LaneId, str], list[tuple[int, int]]]
+"""Deliveries and their sizes by lane and day, or lane and month."""
 
 
 class _Batch(msgspec.Struct):
@@ -118,7 +142,7 @@ class ManifestSource:
         except msgspec.MsgspecError:
             raise SourceGoneError("what the manifest's locator held is damaged") from None
         skip = offset
-        async for piece in self._pieces(recipe, as_json=item.media_type == _JSONL):
+        async for piece in self._pieces(recipe):
             if skip >= len(piece):
                 skip -= len(piece)
             else:
@@ -132,123 +156,97 @@ class ManifestSource:
     # -- finding --------------------------------------------------------------------------------------------------------------------
 
     async def _found(self, state: _State, *, before: Millis) -> list[Discovery]:
-        """The manifests of what was archived since the state's line and before a moment; the state is then what it is after them."""
+        """The lists of what was archived since the state's line and before a moment; the state is then what it is after them."""
         assert self._database is not None  # noqa: S101  the caller has asked
         assert self._connection is not None  # noqa: S101  as above
         customer_id = self._connection.customer_id
-        days: dict[tuple[LaneId, int], list[tuple[int, int]]] = {}
-        reached, anchor = state.line, ""
-        while page := await self._database.audit_lines(after=reached, limit=_PAGE):
-            for line in page:
-                if line.at >= before:
-                    break
-                reached, anchor = line.number, line.hash
-                if line.action == SETTLED:
-                    batch = msgspec.json.decode(line.detail, type=_Batch)
-                    if customer_id in batch.customers and batch.archived:
-                        await self._sort(customer_id, batch.archived, days)
-            else:
-                continue
-            break
+        files: _Files = {}
+        calls: dict[str, list[int]] = {}
+        anchor = ""
+        async for line in self._lines(state.line, before):
+            state.line, anchor = line.number, line.hash
+            if line.action == SETTLED:
+                batch = msgspec.json.decode(line.detail, type=_Batch)
+                if customer_id in batch.customers and batch.archived:
+                    await self._sort(customer_id, batch.archived, files, calls)
+        for key, numbers in calls.items():
+            state.calls[key] = spans_of(sorted({*_numbers(state.calls.get(key, ())), *numbers}))
+        lanes = await self._database.connections(customer_id=customer_id, role=Role.DESTINATION)
+        first = min((lane.id for lane in lanes), default=0)
+        for lane, month in [_parted(key) for key in state.calls if _parted(key)[1] < month_of(before)]:
+            files[lane, month] = [(number, 0) for number in _numbers(state.calls.pop(f"{lane}:{month}"))]
         found = []
-        first = await self._first_lane(customer_id)
-        for (lane, day), files in sorted(days.items()):
-            key = f"{lane}:{day}"
-            revision = state.revisions[key] = state.revisions.get(key, 0) + 1
+        for (lane, of), listed in sorted(files.items()):
+            revision = state.revisions[f"{lane}:{of}"] = state.revisions.get(f"{lane}:{of}", 0) + 1
             recipe = _Recipe(
+                form="",
+                of=of,
                 revision=revision,
-                day=day,
-                spans=spans_of(sorted(number for number, _ in files)),
-                files=len(files),
-                size=sum(size for _, size in files),
-                line=reached,
-                hash=anchor,
+                spans=spans_of(sorted(number for number, _ in listed)),
+                files=len(listed),
+                size=sum(size for _, size in listed),
+                audit=f"{state.line}:{anchor}" if anchor else "",
             )
             found += _discoveries(recipe, lane, "" if lane == first else f"-{lane}")
-        state.line = reached
         return found
 
-    async def _sort(self, customer_id: int, spans: Sequence[Span], days: dict[tuple[LaneId, int], list[tuple[int, int]]]) -> None:
-        """Puts each archived file of a batch to its lane and day; manifests list no manifests."""
+    async def _lines(self, after: int, before: Millis) -> AsyncIterator[Line]:
+        """The audit log's lines after a number and before a moment."""
         assert self._database is not None  # noqa: S101  the caller has asked
-        for row in await self._database.archived_in(customer_id, spans):
-            if row.kind is not Kind.MANIFEST and row.receipt is not None:
-                days.setdefault((row.lane, row.occurred_at // _DAY), []).append((row.id, row.receipt.size))
+        while page := await self._database.audit_lines(after=after, limit=_PAGE):
+            for line in page:
+                if line.at >= before:
+                    return
+                yield line
+            after = page[-1].number
 
-    async def _first_lane(self, customer_id: int) -> LaneId:
+    async def _sort(self, customer_id: int, spans: Sequence[Span], files: _Files, calls: dict[str, list[int]]) -> None:
+        """Puts each archived file of a batch to its lane and day, and calls also to their month; manifests list no manifests."""
         assert self._database is not None  # noqa: S101  the caller has asked
-        lanes = await self._database.connections(customer_id=customer_id, role=Role.DESTINATION)
-        return min((lane.id for lane in lanes), default=0)
+        for one in await self._database.archived_in(customer_id, spans):
+            row = one.row
+            if row.kind is Kind.MANIFEST or row.receipt is None:
+                continue
+            files.setdefault((row.lane, date_of(row.occurred_at)), []).append((row.id, row.receipt.size))
+            if row.kind is Kind.CALL_LOG:
+                calls.setdefault(f"{row.lane}:{month_of(row.occurred_at)}", []).append(row.id)
 
     # -- making ---------------------------------------------------------------------------------------------------------------------
 
-    async def _pieces(self, recipe: _Recipe, *, as_json: bool) -> AsyncIterator[bytes]:
+    async def _pieces(self, recipe: _Recipe) -> AsyncIterator[bytes]:
         if self._database is None or self._connection is None:
             raise SourceGoneError("there is no database to make manifests of")
-        if as_json:
-            yield _header(recipe)
+        line = LISTS[recipe.form].line
+        r = recipe
+        yield header_line(r.form, r.of, revision=r.revision, files=r.files, size=r.size, audit=r.audit)
         for spans in _cut(recipe.spans):
-            rows = await self._database.archived_in(self._connection.customer_id, spans)
-            yield b"".join([file_line(row) if as_json else checksum_line(row) for row in rows])
-
-
-def checksum_line(row: DeliveryRow) -> bytes:
-    r"""A file as ``sha256sum`` writes it; a name with a backslash or a line break is escaped, and the line begins with ``\``."""
-    if row.receipt is None:
-        return b""
-    path = row.path.lstrip("/")
-    escaped = path.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
-    return f"{'' if escaped == path else chr(92)}{row.receipt.sha256}  {escaped}\n".encode()
-
-
-def file_line(row: DeliveryRow) -> bytes:
-    """A file as a line of JSON: what it is, where it is, and what the storage confirmed."""
-    if row.receipt is None:
-        return b""
-    r = row.receipt
-    told: Mapping[str, Any] = {
-        "path": row.path.lstrip("/"),
-        "sha256": r.sha256,
-        "size": r.size,
-        "kind": row.kind,
-        "id": row.external_id,
-        "occurred_at": _moment(row.occurred_at),
-        "archived_at": _moment(r.archived_at),
-        "stored_at": r.path,
-        "remote_id": r.remote_id,
-        "revision": r.revision,
-        "remote_hash": r.remote_hash,
-        "delivery": row.id,
-    }
-    return msgspec.json.encode(told) + b"\n"
-
-
-def _header(recipe: _Recipe) -> bytes:
-    told = {
-        "manifest": recipe.revision,
-        "day": _date(recipe.day),
-        "files": recipe.files,
-        "bytes": recipe.size,
-        "audit": f"{recipe.line}:{recipe.hash}",
-    }
-    return msgspec.json.encode(told) + b"\n"
+            yield b"".join([line(one) for one in await self._database.archived_in(self._connection.customer_id, spans)])
 
 
 def _discoveries(recipe: _Recipe, lane: LaneId, mark: str) -> list[Discovery]:
-    """The two files of a manifest; ``mark`` tells those of a customer's further destinations apart."""
-    name = f"{_date(recipe.day)}{mark}{'' if recipe.revision == 1 else f'-{recipe.revision}'}"
-    locator = msgspec.json.encode(recipe).decode()
+    """The files of a manifest; ``mark`` tells those of a customer's further destinations apart."""
+    name = f"{recipe.of}{mark}{'' if recipe.revision == 1 else f'-{recipe.revision}'}"
+    day = recipe.of if len(recipe.of) == len("2026-11-24") else f"{recipe.of}-01"
     return [
         Discovery(
             kind=Kind.MANIFEST,
-            external_id=f"{name}-{what}",
-            occurred_at=recipe.day * _DAY,
-            locator=locator,
-            media_type=media_type,
+            external_id=f"{name}-{form}",
+            occurred_at=int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp() * 1000),
+            locator=msgspec.json.encode(msgspec.structs.replace(recipe, form=form)).decode(),
+            media_type=LISTS[form].media_type,
             lane=lane,
         )
-        for what, media_type in (("sha256", _TEXT), ("files", _JSONL))
+        for form in (_OF_A_DAY if day == recipe.of else _OF_A_MONTH)
     ]
+
+
+def _numbers(spans: Sequence[Span]) -> list[int]:
+    return [number for first, last in spans for number in range(first, last + 1)]
+
+
+def _parted(key: str) -> tuple[LaneId, str]:
+    lane, _, month = key.partition(":")
+    return int(lane), month
 
 
 def _cut(spans: Sequence[Span]) -> list[list[Span]]:
@@ -266,14 +264,6 @@ def _cut(spans: Sequence[Span]) -> list[list[Span]]:
             room -= end - start + 1
             start = end + 1
     return [part for part in parts if part]
-
-
-def _date(day: int) -> str:
-    return datetime.fromtimestamp(day * _DAY / 1000, UTC).strftime("%Y-%m-%d")
-
-
-def _moment(moment: Millis) -> str:
-    return datetime.fromtimestamp(moment / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class ManifestAdapter:

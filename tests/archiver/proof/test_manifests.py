@@ -15,12 +15,10 @@ import pytest
 
 from archiver.app import Archiver, ConnectionSpec
 from archiver.database.conformance.world import NOW, archived, due, world
-from archiver.database.port import DeliveryRow
 from archiver.database.sqlite import SqliteDatabase
-from archiver.lifecycle import DeliveryState
-from archiver.model import Item, Kind, Receipt
+from archiver.model import Item, Kind
 from archiver.proof.auditing import Anchor
-from archiver.proof.manifests import ManifestSource, checksum_line
+from archiver.proof.manifests import ManifestSource
 from archiver.settings import Settings, load
 from genstage.clock import SystemClock
 
@@ -141,27 +139,36 @@ async def test_a_manifest_goes_only_where_its_files_are(tmp_path: Path) -> None:
     await database.close()
 
 
-def test_odd_names_are_escaped_as_sha256sum_does() -> None:
-    """A backslash and a line break; a plain name stays as it is."""
-    receipt = Receipt(path="/x", size=1, sha256="ab", archived_at=1)
-    row = DeliveryRow(
-        id=1,
-        customer="klm",
-        lane=1,
-        kind=Kind.SMS,
-        external_id="1",
-        path="/a b.txt",
-        state=DeliveryState.ARCHIVED,
-        attempt=0,
-        ready_at=0,
-        reason="",
-        detail="",
-        size=1,
-        occurred_at=0,
-        discovered_at=0,
-        receipt=receipt,
-    )
-    assert checksum_line(row) == b"ab  a b.txt\n"
-    odd = msgspec.structs.replace(row, path="/a\\b\n.txt")
-    assert checksum_line(odd) == b"\\ab  a\\\\b\\n.txt\n"
-    assert checksum_line(msgspec.structs.replace(row, receipt=None)) == b""
+async def test_calls_make_a_table_when_their_month_is_over(tmp_path: Path) -> None:
+    """Not before; a late one makes a second; each call once, by its id, and no formula for a spreadsheet."""
+    database = SqliteDatabase(tmp_path / "archiver.db", clock=Later(0))
+    await database.open()
+    klm = await world(database, "klm")
+    this_month = int(time.time() * 1000)
+    known = {"kind": Kind.CALL_LOG, "sender": "+15550100567", "metadata": {"session_id": "s1", "result": "=1+1"}}
+    for at, first in ((this_month, 0), (0, 5)):
+        await database.add_births(klm.source, klm.births(2, first=first, occurred_at=at, **known), now=NOW, cursor=None)
+    await database.settle([archived(delivery) for delivery in await due(database, klm.lanes[0])], klm.epochs)
+
+    async def found(days: int, cursor: str) -> tuple[dict[str, str], str]:
+        source = ManifestSource(database, klm.source, Later(days))
+        pages = source.discover(cursor)
+        page = await anext(pages)
+        await pages.aclose()
+        texts = {}
+        for one in page.discoveries:
+            item = Item(1, 1, one.kind, one.external_id, one.locator, one.media_type, None, None, 0)
+            texts[one.external_id] = b"".join([piece async for piece in source.stream(item)]).decode()
+        return texts, page.cursor
+
+    texts, cursor = await found(1, "")
+    assert [name for name in texts if "calls" in name] == ["1970-01-calls", "1970-01-calls-full"]
+    header, *rows = texts["1970-01-calls"].splitlines()
+    assert header.startswith("call_id,started_at,direction,from,to,")
+    assert [row.split(",")[0] for row in rows] == ["5", "6"]
+    assert "'+15550100567" in rows[0]
+    assert "'=1+1" in rows[0]
+    later, _ = await found(40, cursor)
+    (name,) = [name for name in later if name.endswith("-calls")]
+    assert [row.split(",")[0] for row in later[name].splitlines()[1:]] == ["0", "1"]
+    await database.close()

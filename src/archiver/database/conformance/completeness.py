@@ -77,6 +77,21 @@ class CompletenessConformance:
         await database.settle([archived(delivery) for delivery in first], klm.epochs)
         assert await database.soonest_purges(lane, among=100) == {Kind.SMS: NOW + 50, Kind.FAX: NOW + 70}
 
+    async def test_archived_deliveries_with_all_that_is_known(self, database: Database) -> None:
+        """By number, of one customer, with receipts and the words of the source; what is not archived is left out."""
+        klm, lot = await world(database, "klm"), await world(database, "lot")
+        for owner in (klm, lot):
+            born = owner.births(3, sender="+1555", owner="101", direction="inbound", metadata={"session_id": "s1", "n": [1]})
+            await database.add_births(owner.source, born, now=NOW, cursor=None)
+        mine = await due(database, klm.lanes[0])
+        theirs = await due(database, lot.lanes[0])
+        await database.settle([archived(delivery) for delivery in (*mine[:2], *theirs)], klm.epochs | lot.epochs)
+        found = await database.archived_in(klm.customer.id, [(1, theirs[-1].id)])
+        assert [one.row.id for one in found] == [mine[0].id, mine[1].id]
+        assert found[0].row.receipt == archived(mine[0]).receipt
+        assert (found[0].sender, found[0].owner, found[0].direction) == ("+1555", "101", "inbound")
+        assert found[0].metadata == {"session_id": "s1", "n": [1]}
+
     async def test_why_deliveries_failed(self, database: Database) -> None:
         """By reason, the most frequent first; only the customer's."""
         klm, lot = await world(database, "klm"), await world(database, "lot")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
-from archiver.database.completeness import Failure, KindCounters, Pass
+from archiver.database.completeness import Failure, KindCounters, Particulars, Pass
 from archiver.database.engine.handles import Handled
 from archiver.database.engine.looking import delivery_row, delivery_rows
-from archiver.database.port import DeliveryRow
 from archiver.database.schema import connections, deliveries, items, kind_counters, passes
 from archiver.lifecycle import DeliveryState
 from archiver.model import Kind, LaneId, Millis
@@ -19,6 +19,7 @@ from archiver.model import Kind, LaneId, Millis
 __all__ = ["KnowsCompleteness"]
 
 _SPANS_AT_ONCE = 200
+_PARTICULARS = ("part", "media_type", "direction", "sender", "recipient", "owner")
 
 # Spelled out, not bound: an engine uses a partial index only where it can see its condition in the statement.
 _WAITS = sa.text("deliveries.state = 'waiting'")
@@ -49,7 +50,7 @@ class KnowsCompleteness:
         """When the source will purge the first of what waits."""
         return await self._looker.core(_soonest_purges, lane, among)
 
-    async def archived_in(self: Handled, customer_id: int, spans: Sequence[tuple[int, int]]) -> Sequence[DeliveryRow]:
+    async def archived_in(self: Handled, customer_id: int, spans: Sequence[tuple[int, int]]) -> Sequence[Particulars]:
         """The archived deliveries of a customer with these numbers."""
         return await self._looker.core(_archived_in, customer_id, spans)
 
@@ -58,13 +59,27 @@ class KnowsCompleteness:
         return await self._looker.core(_failures, customer_id, among)
 
 
-def _archived_in(core: sa.Connection, customer_id: int, spans: Sequence[tuple[int, int]]) -> list[DeliveryRow]:
-    rows: list[DeliveryRow] = []
+def _archived_in(core: sa.Connection, customer_id: int, spans: Sequence[tuple[int, int]]) -> list[Particulars]:
+    rows: list[Particulars] = []
     for start in range(0, len(spans), _SPANS_AT_ONCE):
         wanted = [deliveries.c.id.between(first, last) for first, last in spans[start : start + _SPANS_AT_ONCE]]
-        query = delivery_rows().where(sa.or_(*wanted), deliveries.c.customer_id == customer_id).order_by(deliveries.c.id)
-        rows += [row for row in map(delivery_row, core.execute(query)) if row.state is DeliveryState.ARCHIVED]
+        query = delivery_rows().add_columns(*(items.c[name] for name in _PARTICULARS), items.c.metadata.label("more"))
+        query = query.where(sa.or_(*wanted), deliveries.c.customer_id == customer_id).order_by(deliveries.c.id)
+        rows += [_particulars(row) for row in core.execute(query) if row.state == DeliveryState.ARCHIVED]
     return rows
+
+
+def _particulars(row: sa.Row[Any]) -> Particulars:
+    return Particulars(
+        row=delivery_row(row),
+        part=row.part,
+        media_type=row.media_type,
+        direction=row.direction,
+        sender=row.sender,
+        recipient=row.recipient,
+        owner=row.owner,
+        metadata=msgspec.json.decode(row.more, type=dict[str, Any]),
+    )
 
 
 def _kind_counters(core: sa.Connection, customer_id: int) -> list[KindCounters]:
