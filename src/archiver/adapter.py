@@ -6,13 +6,13 @@ Validation, command-line flags, the console's form and the docs page all come fr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
 from archiver.errors import ConfigError
 
-__all__ = ["Option", "OptionType", "Secrets", "check_options"]
+__all__ = ["Claiming", "Option", "OptionType", "Secrets", "check_options"]
 
 OptionType = Literal["text", "integer", "number", "boolean", "path", "url"]
 
@@ -55,6 +55,23 @@ class Secrets(Protocol):
         Raises:
             DatabaseUnavailableError: It cannot be kept now.
         """
+        ...
+
+
+@runtime_checkable
+class Claiming(Protocol):
+    """Secrets that one process at a time renews, of all that use them: of a token that is used once, two answers would kill each other."""
+
+    async def claim(self) -> bool:
+        """Whether nobody else renews them now; then nobody else does until `release`, or for some minutes if that never comes.
+
+        Raises:
+            DatabaseUnavailableError: It cannot be told now.
+        """
+        ...
+
+    async def release(self) -> None:
+        """Somebody else may renew them."""
         ...
 
 

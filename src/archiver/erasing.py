@@ -208,10 +208,10 @@ class Erasing:
             await revoke(self._parts.http, self._clock, link, values[link.option])
 
     async def _customer(self, name: str) -> Customer:
-        for customer in await self._database.customers():
-            if customer.name == name:
-                return customer
-        raise ConfigError(f"there is no customer {name}", hint="`archiver customers list` shows them.")
+        customer = await self._database.find_customer(name=name) if name else None
+        if customer is None:
+            raise ConfigError(f"there is no customer {name}", hint="`archiver customers list` shows them.")
+        return customer
 
     def _now(self) -> Millis:
         return int(self._clock.wall() * 1000)

@@ -16,6 +16,9 @@ from archiver.vault import Vault
 __all__ = ["GivenSecrets", "KeptSecrets", "opened"]
 
 
+_CLAIM_SECONDS = 180.0  # longer than a token endpoint is waited for
+
+
 def opened(connection: Connection, vault: Vault) -> dict[str, str]:
     """A connection's secrets in clear.
 
@@ -54,6 +57,14 @@ class KeptSecrets:
             return False
         fresh = self._vault.seal(new, customer=str(current.customer_id), adapter=current.adapter, field=name)
         return await self._database.replace_secret(current.id, name, old=sealed, new=fresh)
+
+    async def claim(self) -> bool:
+        """See `archiver.adapter.Claiming.claim`."""
+        return await self._database.claim_renewal(self._connection.id, seconds=_CLAIM_SECONDS)
+
+    async def release(self) -> None:
+        """See `archiver.adapter.Claiming.release`."""
+        await self._database.claim_renewal(self._connection.id, seconds=0.0)
 
     async def _current(self) -> Connection:
         wanted = self._connection

@@ -348,16 +348,16 @@ class Connecting:
         return checked(invitation.role, invitation.adapter, known, later=later)
 
     async def _customer(self, name: str) -> Customer:
-        for customer in await self._database.customers():
-            if customer.name == name:
-                return customer
-        raise ConfigError(f"there is no customer {name}", hint="`archiver customers list` shows them.")
+        customer = await self._database.find_customer(name=name) if name else None
+        if customer is None:
+            raise ConfigError(f"there is no customer {name}", hint="`archiver customers list` shows them.")
+        return customer
 
     async def _customer_of(self, invitation: Invitation) -> Customer:
-        for customer in await self._database.customers():
-            if customer.id == invitation.customer_id:
-                return customer
-        raise InvitationError("the customer of this link was removed")
+        customer = await self._database.find_customer(customer_id=invitation.customer_id)
+        if customer is None:
+            raise InvitationError("the customer of this link was removed")
+        return customer
 
     async def _connection(self, customer: Customer, connection_id: int) -> Connection:
         for connection in await self._database.connections(customer_id=customer.id):

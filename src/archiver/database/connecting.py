@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from archiver.model import Connection, Kind, Millis, Role
+from archiver.model import Connection, Customer, Kind, Millis, Role
 
 __all__ = ["ConnectingDatabase", "Invitation", "Step"]
 
@@ -73,6 +73,10 @@ class Invitation(msgspec.Struct, frozen=True, kw_only=True):
 
 class ConnectingDatabase(Protocol):
     """Invitations, and what becomes of them. Each method is one transaction."""
+
+    async def find_customer(self, *, name: str = "", customer_id: int = 0) -> Customer | None:
+        """One customer, by its name or by its number; give one of the two. One that was removed is not there."""
+        ...
 
     async def add_invitation(self, invitation: Invitation) -> Invitation:
         """Keeps a new one; its ``id`` is ignored."""

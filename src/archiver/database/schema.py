@@ -46,7 +46,7 @@ __all__ = [
     "workers",
 ]
 
-HEAD = "0010"
+HEAD = "0011"
 """The newest revision of ``archiver.database.migrations``; kept here so that opening an up-to-date database need not load Alembic."""
 
 metadata = sa.MetaData(
@@ -131,6 +131,8 @@ connections = sa.Table(
     sa.Column("kinds", sa.Text, nullable=False, server_default=""),
     # When the leave to use the account was renewed last, for those that end if nobody does.
     sa.Column("renewed_at", _Time, nullable=False, server_default="0"),
+    # Until when somebody has claimed to renew it, so that two do not at one time.
+    sa.Column("renewing_until", _Time, nullable=False, server_default="0"),
     _one_of("role", Role),
     _one_of("state", ConnectionState),
 )

@@ -71,6 +71,18 @@ class UpkeepDatabase(Protocol):
         """Nobody could be told of these; they are not tried before that moment."""
         ...
 
+    async def claim_renewal(self, connection_id: int, *, seconds: float) -> bool:
+        """Makes the caller the one that renews a connection's leave.
+
+        Args:
+            connection_id: Which.
+            seconds: For so long, unless it is given back before; 0 gives it back.
+
+        Returns:
+            False if somebody else is it.
+        """
+        ...
+
     async def stale(self, adapters: Collection[str], *, before: Millis, limit: int) -> Sequence[Connection]:
         """Connections of these adapters whose leave was renewed last before a moment; of paused customers, too.
 

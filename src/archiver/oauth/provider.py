@@ -18,6 +18,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         authorize_url: The page where a customer says yes.
         token_url: The endpoint where codes and refresh tokens become access tokens.
         revoke_url: Where a token is given back (RFC 7009); empty if there is no such thing.
+        single_use: A refresh token is used once, so only one process at a time may use it.
         revoke_by: ``form``: the refresh token in a form; ``bearer``: an access token in the header, which takes all others with it.
         scopes: What is asked for.
         scope_separator: Between them.
@@ -32,6 +33,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     authorize_url: str = ""
     token_url: str
     revoke_url: str = ""
+    single_use: bool = False
     revoke_by: Literal["form", "bearer"] = "form"
     scopes: tuple[str, ...] = ()
     scope_separator: str = " "

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 
 import msgspec
 
-from archiver.adapter import Secrets
+from archiver.adapter import Claiming, Secrets
 from archiver.errors import DatabaseUnavailableError, ReconnectNeededError, TransientError, UnavailableError
 from archiver.failpoints import failpoint
 from archiver.oauth.endpoint import Answer
@@ -24,6 +25,8 @@ __all__ = ["Access", "Credentials", "KeptTokens", "Tokens"]
 _EARLY_SECONDS = 300.0
 _KEPT_MOST = 10_000
 _NAME = "refresh_token"
+_CLAIMS = 120  # tries to be the one that renews
+_CLAIM_SECONDS = 0.25
 _ASSERTION = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 Ask = Callable[[Mapping[str, str]], Awaitable[Answer]]
@@ -179,6 +182,29 @@ class Tokens:
         raise ReconnectNeededError("the access token has run out and there is no refresh token", hint=self._provider.reconnect)
 
     async def _refreshed(self) -> Answer:
+        secrets = self._secrets
+        if secrets is None or not self._provider.single_use:
+            return await self._traded()
+        if not isinstance(secrets, Claiming):
+            return await self._traded()
+        await self._claimed(secrets)
+        try:
+            return await self._traded()
+        finally:
+            with suppress(DatabaseUnavailableError):  # the claim ends by itself
+                await secrets.release()
+
+    async def _claimed(self, secrets: Claiming) -> None:
+        for _ in range(_CLAIMS):
+            try:
+                if await secrets.claim():
+                    return
+            except DatabaseUnavailableError as error:
+                raise UnavailableError(f"the account's link cannot be renewed now: {error.message}") from None
+            await self._clock.sleep(_CLAIM_SECONDS)
+        raise UnavailableError("another process renews this account's link at the same time")
+
+    async def _traded(self) -> Answer:
         await self._taken_over(self._credentials.refresh_token)  # what this side knows may be older than what is stored
         for last in (False, True):
             old = self._credentials.refresh_token

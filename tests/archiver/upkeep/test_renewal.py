@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -94,6 +95,23 @@ async def test_two_processes_do_not_break_it(office: Office) -> None:
     assert (await stale.read())["refresh_token"] == await office.token()
     (found,) = await office.database.connections()
     assert found.state is ConnectionState.ACTIVE
+
+
+async def test_two_processes_at_once_do_not_break_it(office: Office, tmp_path: Path) -> None:
+    """Both refresh the same single-use token at the same moment: one stores, the other follows, and what is stored works tomorrow."""
+    await office.connect()
+    other = SqliteDatabase(tmp_path / "archiver.db")
+    await other.open()
+    mine, theirs = office.renewal(), office.renewal()
+    theirs._database = other
+    for _ in range(2):  # the provider permits five renewals a minute
+        before = await office.token()
+        await asyncio.gather(mine.turn(), theirs.turn())
+        assert await office.token() != before
+        (found,) = await office.database.connections()
+        assert found.state is ConnectionState.ACTIVE
+        office.clock.later += DAY
+    await other.close()
 
 
 async def test_leave_that_ended_is_found_before_a_recording_needs_it(office: Office) -> None:

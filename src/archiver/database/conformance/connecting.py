@@ -43,6 +43,15 @@ def _connection(customer_id: int) -> Connection:
 class ConnectingConformance:
     """Invitations, and the secrets that are kept of them and of connections."""
 
+    async def test_a_customer_is_found_by_name_or_number(self, database: Database) -> None:
+        """As it is in the list of all; nobody where there is none, and not one that was removed."""
+        klm, lot = [await database.add_customer(name, path_template="x") for name in ("klm", "lot")]
+        assert await database.find_customer(name="klm") == klm
+        assert await database.find_customer(customer_id=lot.id) == lot
+        assert await database.find_customer(name="other") is None
+        await database.remove_customer(lot.id, reason="left", now=1)
+        assert await database.find_customer(customer_id=lot.id) is None
+
     async def test_an_invitation_comes_back_as_it_was(self, database: Database) -> None:
         """By its link or by the state that it awaits, with nothing of its secrets in its repr; an empty hash finds nobody."""
         customer = await database.add_customer("klm", path_template="x")

@@ -76,6 +76,17 @@ class UpkeepConformance:
             told += [notice.connection_id for notice in page]
         assert sorted(told) == sorted(klm.lanes)
 
+    async def test_one_at_a_time_renews(self, database: Database) -> None:
+        """Until it is given back; a claim that is never given back ends by itself; each connection has its own."""
+        klm = await world(database, "klm", lanes=2)
+        one, other = klm.lanes
+        assert await database.claim_renewal(one, seconds=60)
+        assert not await database.claim_renewal(one, seconds=60)
+        assert await database.claim_renewal(other, seconds=0.001)
+        await database.claim_renewal(one, seconds=0)
+        assert await database.claim_renewal(one, seconds=60)
+        assert not await database.claim_renewal(999, seconds=60)
+
     async def test_what_was_renewed_long_ago_is_found(self, database: Database) -> None:
         """The one that waits longest first, of paused customers too; not what a person must connect again, nor other adapters."""
         klm = await world(database, "klm", lanes=3)

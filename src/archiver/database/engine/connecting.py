@@ -8,17 +8,21 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from archiver.database.engine.customers import add_connection, connection_values
+from archiver.database.engine.customers import add_connection, connection_values, customer_of
 from archiver.database.engine.handles import Handled
 from archiver.database.port import Invitation, Step
-from archiver.database.schema import connections, invitations
-from archiver.model import Connection, ConnectionState, Kind, Millis, Role
+from archiver.database.schema import connections, customers, invitations
+from archiver.model import Connection, ConnectionState, Customer, Kind, Millis, Role
 
 __all__ = ["Connects"]
 
 
 class Connects:
     """`archiver.database.connecting.ConnectingDatabase` for an engine."""
+
+    async def find_customer(self: Handled, *, name: str = "", customer_id: int = 0) -> Customer | None:
+        """One customer, by its name or by its number."""
+        return await self._looker.core(_customer, name, customer_id)
 
     async def add_invitation(self: Handled, invitation: Invitation) -> Invitation:
         """Keeps a new one."""
@@ -45,6 +49,12 @@ class Connects:
     async def clear_invitations(self: Handled, before: Millis) -> int:
         """Forgets those that ended before this moment; how many."""
         return await self._writer.core(_clear, before)
+
+
+def _customer(core: sa.Connection, name: str, customer_id: int) -> Customer | None:
+    mine = customers.c.name == name if name else customers.c.id == customer_id
+    row = core.execute(sa.select(customers).where(mine, customers.c.removed_at == 0)).first()
+    return None if row is None else customer_of(row)
 
 
 def _add(core: sa.Connection, invitation: Invitation) -> Invitation:

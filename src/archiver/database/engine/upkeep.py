@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
@@ -21,6 +21,12 @@ _PARKED = sa.text("connections.state <> 'active'")
 _NEEDS = (ConnectionState.RECONNECT_NEEDED.value, ConnectionState.QUOTA_FULL.value, ConnectionState.MISCONFIGURED.value)
 
 
+class _Timed(Handled, Protocol):
+    """A database that knows the time."""
+
+    def _now(self) -> Millis: ...
+
+
 class KeepsUp:
     """`archiver.database.upkeep.UpkeepDatabase` for an engine."""
 
@@ -35,6 +41,10 @@ class KeepsUp:
     async def note_failed(self: Handled, channel: Channel, notices: Sequence[Notice], *, again_at: Millis) -> None:
         """Nobody could be told of these."""
         await self._writer.core(_note_failed, channel, notices, again_at)
+
+    async def claim_renewal(self: _Timed, connection_id: int, *, seconds: float) -> bool:
+        """Makes the caller the one that renews a connection's leave."""
+        return await self._writer.core(_claim, connection_id, self._now(), seconds)
 
     async def stale(self: Handled, adapters: Collection[str], *, before: Millis, limit: int) -> Sequence[Connection]:
         """Connections whose leave was renewed last before a moment."""
@@ -93,15 +103,24 @@ def _put(core: sa.Connection, channel: Channel, notice: Notice, values: dict[str
         core.execute(notices.insert().values(first | values))
 
 
+def _claim(core: sa.Connection, connection_id: int, now: Millis, seconds: float) -> bool:
+    free = sa.true() if not seconds else connections.c.renewing_until <= now
+    until = now + int(seconds * 1000) if seconds else 0
+    return core.execute(connections.update().where(connections.c.id == connection_id, free).values(renewing_until=until)).rowcount > 0
+
+
 def _stale(core: sa.Connection, adapters: Collection[str], before: Millis, limit: int) -> list[Connection]:
-    query = (
-        sa.select(connections)
-        .where(connections.c.adapter.in_(sorted(adapters)), connections.c.renewed_at < before)
-        .where(connections.c.state != ConnectionState.RECONNECT_NEEDED.value)
-        .order_by(connections.c.renewed_at, connections.c.id)
-        .limit(limit)
-    )
-    return [connection_of(row) for row in core.execute(query)]
+    found: list[tuple[Millis, Connection]] = []
+    for adapter in sorted(adapters):  # one after the other, each the head of an index
+        query = (
+            sa.select(connections)
+            .where(connections.c.adapter == adapter, connections.c.renewed_at < before)
+            .where(connections.c.state != ConnectionState.RECONNECT_NEEDED.value)
+            .order_by(connections.c.renewed_at, connections.c.id)
+            .limit(limit)
+        )
+        found += [(row.renewed_at, connection_of(row)) for row in core.execute(query)]
+    return [connection for _, connection in sorted(found, key=lambda pair: (pair[0], pair[1].id))[:limit]]
 
 
 def _note_renewed(core: sa.Connection, connection_ids: Collection[int], at: Millis) -> None:

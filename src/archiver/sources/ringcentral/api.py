@@ -49,6 +49,7 @@ PROVIDER = Provider(
     token_url="https://platform.ringcentral.com/restapi/oauth/token",  # noqa: S106  an address
     revoke_url="https://platform.ringcentral.com/restapi/oauth/revoke",
     client_in="header",
+    single_use=True,
     account="this RingCentral account",
 )
 """A refresh token is used once; until the access token that came with its successor was used, it holds for an hour more."""
