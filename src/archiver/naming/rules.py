@@ -56,10 +56,12 @@ RULES: Final = MappingProxyType(
         "portable": Rules(re.compile('[<>:"/\\\\|?*\ud800-\udfff]'), reserved=True),
         # Dropbox counts characters outside the basic plane twice, and some of its clients refuse them.
         "dropbox": Rules(re.compile('[<>:"/\\\\|?*\ud800-\udfff\U00010000-\U0010ffff]'), reserved=True),
+        # SharePoint keeps ~$ for its editors, a ~ at the beginning of a folder, and _vti_ for itself.
+        "onedrive": Rules(re.compile('[<>:"/\\\\|?*~\ud800-\udfff]|_(?=vti_)', re.IGNORECASE), reserved=True),
         "posix": Rules(re.compile("[/\ud800-\udfff]"), reserved=False),
     }
 )
-"""Rules by name: ``portable`` (every storage, and Windows), ``dropbox``, ``posix``."""
+"""Rules by name: ``portable`` (every storage, and Windows), ``dropbox``, ``onedrive``, ``posix``."""
 
 
 def rules_of(name: str) -> Rules:

@@ -40,6 +40,12 @@ def test_posix_keeps_what_only_windows_minds() -> None:
     assert clean_part("CON: a|b", "posix") == "CON: a|b"
 
 
+@pytest.mark.parametrize(("text", "expected"), [("~$calls", "-$calls"), ("~calls", "-calls"), ("a_VTI_b", "a-VTI_b"), (".lock", "lock")])
+def test_onedrive_keeps_some_names_for_itself(text: str, expected: str) -> None:
+    """Those of its editors, and of SharePoint's own folders."""
+    assert clean_part(text, "onedrive") == expected
+
+
 @given(text=TEXTS, rules=st.sampled_from(sorted(RULES)))
 def test_cleaning_twice_changes_nothing(text: str, rules: str) -> None:
     """Idempotent, never empty, at most 255 bytes, no separator."""

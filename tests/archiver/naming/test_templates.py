@@ -44,5 +44,5 @@ def test_directories_of_many_items_are_not_kept_for_ever() -> None:
 
 
 def test_rules_have_names() -> None:
-    """The three that destinations may name."""
-    assert sorted(RULES) == ["dropbox", "portable", "posix"]
+    """Those that destinations may name."""
+    assert sorted(RULES) == ["dropbox", "onedrive", "portable", "posix"]
