@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from typing import Any
 
 import msgspec
 import pytest
@@ -34,7 +35,7 @@ ROW = DeliveryRow(
 )
 
 
-def particulars(**changes: object) -> Particulars:
+def particulars(**changes: Any) -> Particulars:
     """An archived call."""
     row = msgspec.structs.replace(ROW, **{name: changes.pop(name) for name in list(changes) if name in ROW.__struct_fields__})
     known = {"direction": "inbound", "sender": "+1555", "recipient": "101", "owner": "101", "metadata": {"session_id": "s"}}

@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -145,7 +146,7 @@ async def test_calls_make_a_table_when_their_month_is_over(tmp_path: Path) -> No
     await database.open()
     klm = await world(database, "klm")
     this_month = int(time.time() * 1000)
-    known = {"kind": Kind.CALL_LOG, "sender": "+15550100567", "metadata": {"session_id": "s1", "result": "=1+1"}}
+    known: dict[str, Any] = {"kind": Kind.CALL_LOG, "sender": "+15550100567", "metadata": {"session_id": "s1", "result": "=1+1"}}
     for at, first in ((this_month, 0), (0, 5)):
         await database.add_births(klm.source, klm.births(2, first=first, occurred_at=at, **known), now=NOW, cursor=None)
     await database.settle([archived(delivery) for delivery in await due(database, klm.lanes[0])], klm.epochs)
