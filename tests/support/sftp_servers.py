@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -58,6 +58,9 @@ class SftpServer:
         fails: Error numbers by the name of a call, which fails with them from now on.
         calls: The names of all calls so far.
         logins: How many connections have logged in so far.
+        cut_at: Every connection is cut when a call of this name is made for the so-manieth time.
+        unknown: The names of calls that it does not know.
+        alter: What it makes of bytes before it keeps them.
     """
 
     def __init__(self, root: Path, *, version: str = "", replaces: bool = False) -> None:
@@ -68,6 +71,8 @@ class SftpServer:
         self.calls: list[str] = []
         self.logins = 0
         self.cut_at: dict[str, int] = {}
+        self.unknown: set[str] = set()
+        self.alter: Callable[[bytes], bytes] | None = None
         self._version = version
         self._connections: list[asyncssh.SSHServerConnection] = []
         self._listener: asyncssh.SSHAcceptor | None = None
@@ -107,6 +112,8 @@ class SftpServer:
         self.calls.append(name)
         if self.calls.count(name) == self.cut_at.get(name):
             self.cut()
+        if name in self.unknown:
+            raise asyncssh.SFTPOpUnsupported("unknown")
         if name in self.fails:
             raise OSError(self.fails[name], os.strerror(self.fails[name]))
 
@@ -155,7 +162,7 @@ class _Files(asyncssh.SFTPServer):
     def write(self, file_obj: object, offset: int, data: bytes) -> Any:
         """See `asyncssh.SFTPServer`."""
         self._server.called("write")
-        return super().write(file_obj, offset, data)
+        return super().write(file_obj, offset, data if self._server.alter is None else self._server.alter(data))
 
     def fsync(self, file_obj: object) -> Any:
         """See `asyncssh.SFTPServer`."""
@@ -179,7 +186,7 @@ class OpenSsh:
     Attributes:
         port: On 127.0.0.1.
         user: The account.
-        folder: Where tests may make folders.
+        folder: Where its files may be.
     """
 
     def __init__(self) -> None:
@@ -219,6 +226,10 @@ class OpenSsh:
                 time.sleep(0.05)
             else:
                 return self
+
+    def empty(self) -> Path:
+        """A folder of its own."""
+        return Path(tempfile.mkdtemp(dir=self.folder))
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._process is not None:

@@ -30,6 +30,9 @@ _IN_THE_WAY = (
     asyncssh.SFTPFileIsADirectory,
     asyncssh.SFTPLinkLoop,
 )
+# Version 3 of the protocol has no codes for these; most servers, not OpenSSH, tell what their system says.
+_FULL_WORDS = ("no space left", "quota exceeded")
+_FORBIDDEN_WORDS = ("read-only file system", "operation not permitted")
 _ALGORITHMS = (asyncssh.KeyExchangeFailed, asyncssh.ProtocolNotSupported)
 
 
@@ -46,9 +49,10 @@ def translate(error: Exception, call: str) -> ArchiverError:
         call: What was being done, for the message: "write a file".
     """
     name = type(error).__name__
-    if isinstance(error, _FULL):
+    words = error.reason.lower() if isinstance(error, asyncssh.SFTPFailure) else ""
+    if isinstance(error, _FULL) or any(word in words for word in _FULL_WORDS):
         return QuotaFullError(f"the SFTP server has no room left ({name})", hint="Free some space; the lane goes on by itself.")
-    if isinstance(error, _FORBIDDEN):
+    if isinstance(error, _FORBIDDEN) or any(word in words for word in _FORBIDDEN_WORDS):
         hint = "Check the permissions of the folder, and that the account may write, rename and set times."
         return MisconfiguredError(f"the SFTP server does not permit to {call} ({name})", hint=hint)
     if isinstance(error, _NAME):

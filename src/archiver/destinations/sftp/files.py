@@ -130,8 +130,7 @@ class Files:
                 return
             await self.check(link)
             place = self._place
-            with suppress(asyncssh.SFTPFailure, asyncssh.SFTPFileAlreadyExists):  # it is there already
-                await link.sftp.mkdir(place)
+            await self._make_one(link, place)
             for name in await link.sftp.listdir(place):
                 begun = _PART.fullmatch(name)
                 if begun and int(begun[1], 16) < now - KEPT_SECONDS:
@@ -269,17 +268,21 @@ class Files:
                 missing.append(above)
                 above = above.rpartition("/")[0]
             for path in reversed(missing):
-                try:
-                    await link.sftp.mkdir(path)
-                except (asyncssh.SFTPFailure, asyncssh.SFTPFileAlreadyExists, asyncssh.SFTPNoSuchFile, asyncssh.SFTPNotADirectory):
-                    attrs = await look(link, path, follow=True)
-                    if attrs is None:
-                        raise
-                    if not _is_folder(attrs):
-                        raise ConflictError("a file stands where a folder must be", hint=_MOVE_AWAY) from None
+                await self._make_one(link, path)
             if len(self._folders) > _KNOWN_FOLDERS:
                 self._folders.clear()
             self._folders.update(missing)
+
+    async def _make_one(self, link: Link, path: str) -> None:
+        try:
+            await link.sftp.mkdir(path)
+        except (asyncssh.SFTPFailure, asyncssh.SFTPFileAlreadyExists, asyncssh.SFTPPermissionDenied):
+            # Some say "permission denied" of a folder above which they show nothing, although it is there.
+            attrs = await look(link, path, follow=True)
+            if attrs is None:
+                raise
+            if not _is_folder(attrs):
+                raise ConflictError("a file stands where a folder must be", hint=_MOVE_AWAY) from None
 
     async def _check_room(self, link: Link, size: int) -> None:
         """Says that the disk is full if it is."""
