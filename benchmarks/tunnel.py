@@ -18,10 +18,11 @@ from urllib.parse import urlsplit
 import msgspec
 import trustme
 
-__all__ = ["DROPBOX_HOSTS", "GOOGLE_HOSTS", "Certificates", "Tunnel", "certify", "environment_through"]
+__all__ = ["DROPBOX_HOSTS", "GOOGLE_HOSTS", "MICROSOFT_HOSTS", "Certificates", "Tunnel", "certify", "environment_through"]
 
 DROPBOX_HOSTS = ("api.dropboxapi.com", "content.dropboxapi.com", "notify.dropboxapi.com", "api.dropbox.com", "www.dropbox.com")
 GOOGLE_HOSTS = ("www.googleapis.com", "oauth2.googleapis.com", "accounts.google.com")
+MICROSOFT_HOSTS = ("graph.microsoft.com", "login.microsoftonline.com")
 _HOST = "127.0.0.1"
 _PIECE_BYTES = 256 * 1024
 _HEAD_SECONDS = 10.0
