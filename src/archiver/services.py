@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Awaitable, Callable
+from functools import cache
 
 import aiohttp
 
-from archiver import registry
 from archiver.connecting.adapters import has_page, link_of
 from archiver.database.port import Database
 from archiver.errors import ConfigError
@@ -45,7 +45,7 @@ def quiet_services(  # noqa: PLR0913  the parts of a process
 
     services: list[Quiet] = [
         Notices(database, _channels(settings, http, clock), clock),
-        Renewal(database, vault, http, clock, adapters=_linked, link_of=link_of),
+        Renewal(database, vault, http, clock, is_linked=_is_linked, link_of=link_of),
         Clearing(database, clock),
         Expiry(erase),
     ]
@@ -61,10 +61,10 @@ def _channels(settings: Settings, http: aiohttp.ClientSession, clock: Clock) -> 
     return channels
 
 
-def _linked() -> frozenset[str]:
-    """The adapters whose accounts are linked on a page; one that cannot be imported here has none."""
-    names = [(Role.SOURCE, name) for name in registry.sources()] + [(Role.DESTINATION, name) for name in registry.destinations()]
-    return frozenset(name for role, name in names if _has_page(role, name))
+@cache
+def _is_linked(name: str) -> bool:
+    """Whether accounts of an adapter are linked on a page, whichever end it is; one that cannot be imported here has none."""
+    return any(_has_page(role, name) for role in Role)
 
 
 def _has_page(role: Role, name: str) -> bool:

@@ -83,6 +83,10 @@ class UpkeepDatabase(Protocol):
         """
         ...
 
+    async def adapters_in_use(self) -> Sequence[str]:
+        """The names of all adapters that any connection has; costs adapters, not connections."""
+        ...
+
     async def stale(self, adapters: Collection[str], *, before: Millis, limit: int) -> Sequence[Connection]:
         """Connections of these adapters whose leave was renewed last before a moment; of paused customers, too.
 

@@ -40,7 +40,7 @@ class Renewal:
         vault: Opens and seals their secrets.
         http: The process's HTTP session.
         clock: Time.
-        adapters: The names of those whose accounts are linked.
+        is_linked: Whether accounts of an adapter of this name are linked; only those that are in use are asked about.
         link_of: How.
     """
 
@@ -53,20 +53,21 @@ class Renewal:
         http: aiohttp.ClientSession,
         clock: Clock,
         *,
-        adapters: Callable[[], frozenset[str]],
+        is_linked: Callable[[str], bool],
         link_of: LinkOf,
     ) -> None:
         self._database = database
         self._vault = vault
         self._http = http
         self._clock = clock
-        self._adapters = adapters
+        self._is_linked = is_linked
         self._link_of = link_of
 
     async def turn(self) -> None:
         """Renews those that were renewed longest ago, if that was yesterday."""
         before = self._now() - int(_DAILY_SECONDS * 1000)
-        for connection in await self._database.stale(self._adapters(), before=before, limit=_AT_ONCE):
+        linked = [name for name in await self._database.adapters_in_use() if self._is_linked(name)]
+        for connection in await self._database.stale(linked, before=before, limit=_AT_ONCE):
             at = self._now() if await self._renewed(connection) else before + int(_AGAIN_SECONDS * 1000)
             await self._database.note_renewed([connection.id], at=at)
 

@@ -44,8 +44,8 @@ class Office:
 
     def renewal(self) -> Renewal:
         """One process's."""
-        adapters = frozenset({"ringcentral"})
-        return Renewal(self.database, self.vault, self.http, self.clock, adapters=lambda: adapters, link_of=link_of)
+        linked = {"ringcentral"}.__contains__
+        return Renewal(self.database, self.vault, self.http, self.clock, is_linked=linked, link_of=link_of)
 
     async def connect(self, **secrets: str) -> Connection:
         """Adds the customer."""

@@ -98,5 +98,10 @@ class UpkeepConformance:
         assert found == [klm.lanes[2], klm.lanes[0]]
         await database.note_renewed(klm.lanes, at=1000)
         assert not [c for c in await database.stale({adapter}, before=1000, limit=10) if c.role is Role.DESTINATION]
+        assert list(await database.adapters_in_use()) == [adapter]
+        customer = await database.add_customer("lot", path_template="x")
+        for other in ("dropbox", "box", "dropbox"):
+            await database.add_connection(customer.id, Role.DESTINATION, other, {}, {})
+        assert list(await database.adapters_in_use()) == sorted({adapter, "dropbox", "box"})
         assert not await database.stale({"another"}, before=1000, limit=10)
         assert not await database.stale((), before=1000, limit=10)

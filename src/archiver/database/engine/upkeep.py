@@ -21,6 +21,19 @@ _PARKED = sa.text("connections.state <> 'active'")
 _NEEDS = (ConnectionState.RECONNECT_NEEDED.value, ConnectionState.QUOTA_FULL.value, ConnectionState.MISCONFIGURED.value)
 
 
+# Skips through the index from one adapter to the next.
+_IN_USE = sa.text(
+    """
+    WITH RECURSIVE used (adapter) AS (
+        SELECT min(adapter) FROM connections
+        UNION ALL
+        SELECT (SELECT min(adapter) FROM connections WHERE connections.adapter > used.adapter) FROM used WHERE used.adapter IS NOT NULL
+    )
+    SELECT adapter FROM used WHERE adapter IS NOT NULL
+    """
+)
+
+
 class _Timed(Handled, Protocol):
     """A database that knows the time."""
 
@@ -45,6 +58,10 @@ class KeepsUp:
     async def claim_renewal(self: _Timed, connection_id: int, *, seconds: float) -> bool:
         """Makes the caller the one that renews a connection's leave."""
         return await self._writer.core(_claim, connection_id, self._now(), seconds)
+
+    async def adapters_in_use(self: Handled) -> Sequence[str]:
+        """The names of all adapters that any connection has."""
+        return await self._looker.core(_adapters)
 
     async def stale(self: Handled, adapters: Collection[str], *, before: Millis, limit: int) -> Sequence[Connection]:
         """Connections whose leave was renewed last before a moment."""
@@ -101,6 +118,10 @@ def _put(core: sa.Connection, channel: Channel, notice: Notice, values: dict[str
     if not core.execute(notices.update().where(mine).values(values)).rowcount:
         first = {"connection_id": notice.connection_id, "channel": channel.value, "state": "", "since": 0, "told_at": 0}
         core.execute(notices.insert().values(first | values))
+
+
+def _adapters(core: sa.Connection) -> list[str]:
+    return list(core.execute(_IN_USE).scalars())
 
 
 def _claim(core: sa.Connection, connection_id: int, now: Millis, seconds: float) -> bool:
