@@ -31,6 +31,7 @@ _log = logging.getLogger(__name__)
 _LONGEST_REST = 60.0  # seconds between two tries of a source that cannot be read
 _LIVE_MILLIS = 86_400_000  # after it happened an item is old news: backfill
 _NOTE_MILLIS = 60_000  # between two notes that a source was passed over completely: some say so every few seconds
+_CURSOR_SECONDS = 600.0  # between two writes of the cursor of a source without news
 _TRIES = 3  # in vain, after which a source no longer keeps those waiting who wait for a complete pass
 
 
@@ -91,6 +92,7 @@ class Collector:
         self.failing: dict[int, SourceFailed] = {}
         self._watched: dict[int, tuple[Customer, Connection]] = {}
         self._parked: set[int] = set()
+        self._quiet: dict[int, tuple[bool, float]] = {}  # whether the last page that was written had nothing, and when
         self.on_parked: Callable[[], None] = lambda: None
 
     async def watch(self, customer: Customer, source: Connection) -> None:
@@ -199,6 +201,25 @@ class Collector:
         return Collected(found, new)
 
     async def _add(self, customer: Customer, source: Connection, page: Page) -> Births:
+        result = Births(items=0, lanes=frozenset()) if self._is_no_news(source, page) else await self._write(customer, source, page)
+        if page.complete:
+            now = int(self._clock.wall() * 1000)
+            self.passed.add(source.id)
+            if now - self._noted.get(source.id, 0) >= _NOTE_MILLIS:
+                await self._database.note_complete(source.id, at=now, claimed=page.claimed)
+                self._noted[source.id] = now
+        return result
+
+    def _is_no_news(self, source: Connection, page: Page) -> bool:
+        """Whether a page only says once more that there is nothing: its cursor is worth a write now and then, to save some looking."""
+        quiet, now = not page.discoveries, self._clock.time()
+        before, stored_at = self._quiet.get(source.id, (False, 0.0))
+        if quiet and before and now - stored_at < _CURSOR_SECONDS:
+            return True
+        self._quiet[source.id] = quiet and page.complete, now
+        return False
+
+    async def _write(self, customer: Customer, source: Connection, page: Page) -> Births:
         connections = await self._database.connections(customer_id=customer.id)
         lanes = [(c.id, self._name_rules(c.adapter), frozenset(c.kinds)) for c in connections if c.role is Role.DESTINATION]
         sources = [c.id for c in connections if c.role is Role.SOURCE]
@@ -211,11 +232,6 @@ class Collector:
             self._listener(Born(source=source.id, customer=customer.name, items=result.items))
         if result.lanes:
             self._hint(result.lanes)
-        if page.complete:
-            self.passed.add(source.id)
-            if now - self._noted.get(source.id, 0) >= _NOTE_MILLIS:
-                await self._database.note_complete(source.id, at=now, claimed=page.claimed)
-                self._noted[source.id] = now
         return result
 
     async def _note_trouble(self, source: Connection, reason: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from archiver.errors import ConfigError, DatabaseUnavailableError
 from archiver.lifecycle import DeliveryState
-from archiver.model import Role
+from archiver.model import Discovery, Kind, Role
 from archiver.pipeline.collector import Collector
 from archiver.pipeline.contents import Contents
 from archiver.pipeline.events import Born, SourceFailed
@@ -184,3 +184,29 @@ async def test_of_a_customer_that_went_it_is_not_told_how_the_sources_are(world:
         assert {failed.customer for failed in some.failing.values()} == {"other"}
         for task in watching:
             task.cancel()
+
+
+@in_virtual_time
+async def test_a_source_without_news_costs_few_writes(world: World) -> None:
+    """Looked at every minute, its cursor is written now and then; with the next item at once."""
+    await world.add_customer("acme")
+    written: list[str] = []
+
+    class Looked(MemorySource):
+        async def discover(self, cursor: str) -> AsyncGenerator[Page]:
+            for number in range(60):
+                news = (
+                    [Discovery(kind=Kind.SMS, external_id="1", occurred_at=0, locator="1", media_type="text/plain")] if number == 40 else []
+                )
+                yield Page(discoveries=news, cursor=str(number), complete=True)
+                written.append(await world.database.cursor(world.source_ids["acme"]))
+                await world.clock.sleep(60)
+
+    source: Any = Looked(finite=True)
+    world.sources[world.source_ids["acme"]] = source
+    (customer,) = await world.database.customers()
+    (connection,) = await world.database.connections(role=Role.SOURCE)
+    await collector(world, []).watch(customer, connection)
+    assert sorted(set(written), key=int) == ["0", "10", "20", "30", "40", "41", "51"]
+    assert written[40] == "40"
+    assert (await world.counters("acme")).waiting == 1
