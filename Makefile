@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo screenshots test sim azurite conformance check format docs bench bench-pacer bench-line bench-watching bench-archiver bench-console bench-database bench-destinations bench-genstage bench-scale lock clean
+.PHONY: help setup demo screenshots test sim azurite conformance check format docs bench bench-pacer bench-line bench-watching bench-archiver bench-console bench-database bench-destinations bench-genstage bench-ringcentral bench-scale lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -82,6 +82,10 @@ bench-watching: $(READY) ## what metrics and a log line for each item cost
 
 bench-archiver: $(READY) ## old against new: the old design, rclone and Archiver on the same Dropbox, about six minutes
 	$(BIN)/python -m benchmarks.archiver --pictures docs
+
+bench-ringcentral: $(READY) ## a large company on RingCentral in virtual time, and a thousand idle ones; about ten minutes
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.ringcentral
+	$(BIN)/python -m benchmarks.idle_sources
 
 bench-scale: $(READY) ## a hundred thousand customers, ten million items, two processes on PostgreSQL; about ten minutes
 	$(BIN)/python -m benchmarks.scale
