@@ -100,6 +100,9 @@ class ErasingConformance:
         assert [customer.name for customer in await database.customers()] == ["lot"]
         assert [row.customer for row in await database.counters()] == ["lot"]
         assert set(await database.ready_lanes(LATER)) == set(lot.lanes)
+        assert (await database.totals(LATER)).customers == 1
+        assert list(await database.needing(10)) == []
+        assert [row.customer.name for row in await database.customers_page(limit=10)] == ["lot"]
         assert list(await database.deliveries(customer="lot")) == list(kept)
         told = await database.receipts([(one, one) for one in mine])
         assert len(told) == 4

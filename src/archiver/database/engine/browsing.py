@@ -43,7 +43,12 @@ class Customers(NamedTuple):
 
 def customers_page(core: sa.Connection, asked: Customers) -> list[CustomerRow]:
     """Customers by name, with their lanes' numbers."""
-    query = sa.select(customers).where(customers.c.name > asked.after).order_by(customers.c.name).limit(asked.limit)
+    query = (
+        sa.select(customers)
+        .where(customers.c.name > asked.after, customers.c.removed_at == 0)
+        .order_by(customers.c.name)
+        .limit(asked.limit)
+    )
     if asked.exactly is not None:
         query = query.where(customers.c.name == asked.exactly)
     if asked.text:

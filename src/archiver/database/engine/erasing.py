@@ -37,6 +37,7 @@ __all__ = ["Erases"]
 
 _PERSONAL = {"locator": "", "direction": "", "sender": "", "recipient": "", "owner": "", "metadata": "{}", "sha256": None}
 _MOST_DAYS = 36_500
+_NEVER = 1 << 62
 
 
 class Erases:
@@ -189,7 +190,9 @@ def _strip(core: sa.Connection, customer_id: int, now: Millis) -> None:
         (notices, notices.c.connection_id),
     ):
         core.execute(table.delete().where(column.in_(mine)))
-    bare = {"options": "{}", "secrets": msgspec.msgpack.encode({}), "account": "", "state": ConnectionState.PAUSED.value, "reason": ""}
+    # Active, so that it counts nowhere as one that needs somebody; and nobody renews it any more.
+    active = {"state": ConnectionState.ACTIVE.value, "reason": "", "renewed_at": _NEVER}
+    bare = {"options": "{}", "secrets": msgspec.msgpack.encode({}), "account": "", **active}
     core.execute(connections.update().where(connections.c.customer_id == customer_id).values(bare))
     # No customer can be called so, and the name is free for another one.
     gone = {"name": f"~{customer_id}", "state": CustomerState.PAUSED.value, "has_source": False, "path_template": "", "removed_at": now}

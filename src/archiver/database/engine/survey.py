@@ -25,9 +25,10 @@ def totals(core: sa.Connection, now: Millis) -> Totals:
     sums = core.execute(sa.select(count(), *(sa.func.sum(lane_counters.c[name]) for name in _SUMMED)).select_from(lane_counters)).one()
     throttled = sa.select(count()).where(connections.c.throttled_until > now, _IS_LANE)
     states = sa.select(connections.c.state, count()).where(_NEEDS, _IS_LANE).group_by(connections.c.state)
-    paused = sa.select(count()).where(customers.c.state == CustomerState.PAUSED.value)
+    there = customers.c.removed_at == 0
+    paused = sa.select(count()).where(customers.c.state == CustomerState.PAUSED.value, there)
     return Totals(
-        customers=core.execute(sa.select(count()).select_from(customers)).scalar_one(),
+        customers=core.execute(sa.select(count()).select_from(customers).where(there)).scalar_one(),
         paused=core.execute(paused).scalar_one(),
         lanes=sums[0],
         throttled=core.execute(throttled).scalar_one(),
