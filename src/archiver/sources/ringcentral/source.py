@@ -10,6 +10,7 @@ from archiver.errors import ArchiverError
 from archiver.model import Item
 from archiver.oauth import Credentials
 from archiver.sources.port import Context, Page, Room
+from archiver.sources.replies import read_each
 from archiver.sources.ringcentral.api import Api, Budgets
 from archiver.sources.ringcentral.contents import ROUTES, Contents
 from archiver.sources.ringcentral.inline import is_inline, unpack
@@ -47,13 +48,7 @@ class RingCentralSource:
 
     async def read_many(self, items: Sequence[Item]) -> Sequence[bytes | ArchiverError]:
         """Whole items, one after the other: what counts is calls a minute; see `Source.read_many`."""
-        results: list[bytes | ArchiverError] = []
-        for item in items:
-            try:
-                results.append(b"".join([chunk async for chunk in self.stream(item)]))
-            except ArchiverError as error:
-                results.append(error)
-        return results
+        return await read_each(self, items)
 
     async def stream(self, item: Item, offset: int = 0) -> AsyncGenerator[bytes, None]:
         """The bytes from ``offset`` on; see `Source.stream`."""
