@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import signal
-from collections.abc import Iterator
 
 import psutil
 import pytest
@@ -17,13 +16,6 @@ from support.seaweed import ACCESS_KEY, SECRET_KEY, Seaweed
 MIB = 1024 * 1024
 PART_BYTES = 8 * MIB
 MOST_MEMORY = 150_000_000
-
-
-@pytest.fixture(scope="module")
-def seaweed() -> Iterator[Seaweed]:
-    """A real server that speaks S3."""
-    with Seaweed() as server:
-        yield server
 
 
 def parts_of(server: Seaweed, bucket: str) -> tuple[str, int]:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -18,13 +18,6 @@ from support.seaweed import ACCESS_KEY, SECRET_KEY, Seaweed
 
 ITEMS = 40
 MIB = 1024 * 1024
-
-
-@pytest.fixture(scope="module")
-def seaweed() -> Iterator[Seaweed]:
-    """A real server that speaks S3."""
-    with Seaweed() as server:
-        yield server
 
 
 def recordings(folder: Path) -> set[bytes]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -71,7 +72,7 @@ class Seaweed:
             aws_access_key_id=ACCESS_KEY,
             aws_secret_access_key=SECRET_KEY,
             region_name=REGION,
-            config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}),
+            config=Config(s3={"addressing_style": "path"}, read_timeout=15, retries={"max_attempts": 5}),
         )
         self._wait()
         return self
@@ -88,7 +89,8 @@ class Seaweed:
 
     def bucket(self, name: str, *, lock: bool = False) -> str:
         """Makes a bucket; its name."""
-        self.client.create_bucket(Bucket=name, **({"ObjectLockEnabledForBucket": True} if lock else {}))
+        with suppress(self.client.exceptions.BucketAlreadyOwnedByYou):  # the answer was lost, and the client has asked again
+            self.client.create_bucket(Bucket=name, **({"ObjectLockEnabledForBucket": True} if lock else {}))
         return name
 
     def objects(self, bucket: str, prefix: str = "") -> dict[str, bytes]:
@@ -118,7 +120,7 @@ class Seaweed:
         until = time.monotonic() + _START_SECONDS
         while True:
             try:
-                self.client.create_bucket(Bucket="ready")
+                self.bucket("ready")
                 self.client.put_object(Bucket="ready", Key="ready", Body=b"ready")
             except Exception as error:
                 gone = self._process is not None and self._process.poll() is not None
