@@ -215,22 +215,23 @@ class Connecting:
 
     # -- keys -----------------------------------------------------------------------------------------------------------------------
 
-    async def enter(self, link: str, *, secrets: Mapping[str, str], options: Mapping[str, str] | None = None, browser: str) -> Confirmation:
+    async def enter(self, link: str, *, secrets: Mapping[str, str], browser: str) -> Confirmation:
         """Takes keys or passwords in place of a page's answer, and looks whose account it is.
+
+        Only secrets: where the storage is was said by whoever made the link, so nobody with a link can let us call an address of theirs.
 
         Raises:
             InvitationError: The link is unknown, was used, or has ended.
-            ConfigError: An option cannot be, or is not one that may be entered.
+            ConfigError: One cannot be, or is not one that may be entered.
             ArchiverError: The storage does not let us in, or cannot be reached. The link may be used again.
         """
         invitation = await self._invitation(link)
         if self._link(invitation) is not None:
             raise ConfigError(f"{invitation.adapter} is connected on its own page, not with keys")
-        declared = {option.name: option for option in adapter_of(invitation.role, invitation.adapter).options}
-        for name in (*secrets, *(options or {})):
-            if name not in declared or declared[name].secret != (name in secrets):
-                raise ConfigError(f"{invitation.adapter} does not take {name!r} here")
-        return await self._linked(invitation, dict(secrets), browser, options or {})
+        known = {option.name for option in adapter_of(invitation.role, invitation.adapter).options if option.secret}
+        if unknown := secrets.keys() - known:
+            raise ConfigError(f"{invitation.adapter} does not take {min(unknown)!r} here")
+        return await self._linked(invitation, secrets, browser)
 
     # -- the end --------------------------------------------------------------------------------------------------------------------
 
@@ -281,17 +282,12 @@ class Connecting:
 
     # -- inside ---------------------------------------------------------------------------------------------------------------------
 
-    async def _linked(
-        self, invitation: Invitation, secrets: Mapping[str, str], browser: str, options: Mapping[str, str] | None = None
-    ) -> Confirmation:
+    async def _linked(self, invitation: Invitation, secrets: Mapping[str, str], browser: str) -> Confirmation:
         """Keeps what was given before it is used, then looks at the account."""
         sealed = sealed_for(self._vault, invitation.customer_id, invitation.adapter, secrets)
         ticket = random.token_urlsafe(32)
         linked = msgspec.structs.replace(
-            invitation,
-            options={**invitation.options, **(options or {})},
-            secrets={**invitation.secrets, **sealed},
-            **self._awaiting(Step.LINKED, ticket, browser),
+            invitation, secrets={**invitation.secrets, **sealed}, **self._awaiting(Step.LINKED, ticket, browser)
         )
         values = self._values(linked)
         linked = msgspec.structs.replace(linked, options={name: values[name] for name in values if name not in linked.secrets})
