@@ -33,7 +33,7 @@ from archiver.pipeline.collector import Collector
 from archiver.pipeline.contents import Contents
 from archiver.pipeline.events import Listener, ignore_event
 from archiver.pipeline.share import Budget
-from archiver.proof import manifests
+from archiver.proof import OWN_SOURCES
 from archiver.proof.auditing import Auditor, audited
 from archiver.proof.prover import Prover
 from archiver.rotation import KeyRing
@@ -375,8 +375,8 @@ class Archiver:
     # -- opening adapters -----------------------------------------------------------------------------------------------------------
 
     def _open_source(self, connection: Connection) -> Source:
-        if connection.adapter == manifests.ADAPTER.name:
-            return manifests.ManifestSource(self._database, connection, self._clock)
+        if own := OWN_SOURCES.get(connection.adapter):
+            return own(self._database, connection, self._clock)
         kept = KeptSecrets(self._database, self._vault, connection)
         context = SourceContext(clock=self._clock, http=self._http, secrets=kept, hooks=self._hooks)
         return registry.source(connection.adapter).open(self._values(connection), context)

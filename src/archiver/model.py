@@ -44,6 +44,9 @@ class Kind(StrEnum):
     FAX = "fax"
     CALL_LOG = "call_log"
     MANIFEST = "manifest"
+    """A list of files."""
+    SIDECAR = "sidecar"
+    """What is known of another item; its metadata says ``of`` which kind."""
 
 
 class CustomerState(StrEnum):
@@ -180,6 +183,10 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     metadata: Mapping[str, Any] = {}
     lane: LaneId | None = None
     budget: int = 0
+
+    def of_kind(self, kind: Kind) -> Discovery:
+        """The same as something of another kind."""
+        return msgspec.structs.replace(self, kind=kind)
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -46,7 +46,7 @@ __all__ = [
     "workers",
 ]
 
-HEAD = "0011"
+HEAD = "0012"
 """The newest revision of ``archiver.database.migrations``; kept here so that opening an up-to-date database need not load Alembic."""
 
 metadata = sa.MetaData(

@@ -19,6 +19,7 @@ _LABELS = {
     Kind.FAX: "Fax",
     Kind.CALL_LOG: "Call Log",
     Kind.MANIFEST: "Manifest",
+    Kind.SIDECAR: "Sidecar",
 }
 KINDS: Final = {kind: kind.value.replace("_", "-") for kind in Kind}
 

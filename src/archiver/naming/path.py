@@ -17,6 +17,8 @@ _plain_id = re.compile(r"[a-z0-9][a-z0-9.-]*", re.ASCII).fullmatch
 """Ids that stay as they are; ``+`` and ``@`` join part and source to them."""
 _reserved = RESERVED.fullmatch
 _MANIFESTS = "Manifests/{year}/{id}.{ext}"
+_BESIDE = "~meta"
+"""Follows the id of what a sidecar is about: no hash has an m or a t."""
 _SHORTENED = "~"
 """Follows an id whose extension was left out, so that it differs from the id that never had one."""
 
@@ -37,7 +39,12 @@ def item_path(discovery: Discovery, *, template: str, rules: str, source_tag: st
         template = _MANIFESTS  # where a person looks for it, whatever the template says of the files
     compiled = compile_template(template, rules)
     ext = extension_of(discovery.media_type)
+    digest_of = discovery
+    if discovery.kind is Kind.SIDECAR and discovery.metadata.get("of") in KINDS:
+        discovery = discovery.of_kind(Kind(discovery.metadata["of"]))  # beside what it is about
     shown, exact = _shown_id(discovery, compiled, source_tag, ext)
+    if digest_of is not discovery:
+        shown += _BESIDE
     tokens = [token for render in compiled.tokens if (token := render(discovery))]
     head = "_".join(tokens)
     if exact:
@@ -45,7 +52,7 @@ def item_path(discovery: Discovery, *, template: str, rules: str, source_tag: st
         name = f"{stem}.{ext}"
         if _fits(name) and not (compiled.rules.reserved and _reserved(name)):
             return f"{compiled.directories(discovery)}/{name}"
-    name = _hashed_name(head, shown, _digest(discovery, source_tag), ext, compiled)
+    name = _hashed_name(head, shown, _digest(digest_of, source_tag), ext, compiled)
     return f"{compiled.directories(discovery)}/{name}"
 
 

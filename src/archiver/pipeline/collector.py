@@ -240,13 +240,14 @@ class Collector:
 
 def _birth(discovery: Discovery, template: str, lanes: Sequence[tuple[LaneId, str, frozenset[Kind]]], tag: str, level: int) -> Birth:
     """The path is fixed here, once: a later change of the template moves nothing. A destination that takes only some kinds gets those."""
-    tag = "" if discovery.kind is Kind.MANIFEST else tag  # of which a customer has one source
+    tag = "" if discovery.kind in {Kind.MANIFEST, Kind.SIDECAR} else tag  # of each of which a customer has one source
+    about = discovery.metadata.get("of") if discovery.kind is Kind.SIDECAR else discovery.kind
     return Birth(
         discovery,
         [
             (lane, item_path(discovery, template=template, rules=rules, source_tag=tag), level)
             for lane, rules, kinds in lanes
-            if (discovery.kind in kinds if kinds and discovery.lane is None else discovery.lane in {None, lane})
+            if (about in kinds if kinds and discovery.lane is None else discovery.lane in {None, lane})
         ],
     )
 

@@ -9,6 +9,25 @@ In: the Database, and a destination that is looked at. Out: values for commands 
 | `completeness` | whether everything that the sources have is archived; what is missing, and why |
 | `verification` | whether a storage still has what its receipts say |
 | `manifests` | for each day a list of its files with their hashes, as a source of items |
+| `sidecars` | beside each file what is known of it, as a source of items |
+| `listing` | the lines of manifests, the words of sidecars; pure |
 | `prover` | the two, by a customer's name |
 | `discretion` | what must not stand in a log |
 """
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from archiver.database.port import Database
+from archiver.model import Connection
+from archiver.proof import manifests, sidecars
+from archiver.sources.port import Source
+from genstage.clock import Clock
+
+__all__ = ["OWN_SOURCES"]
+
+OWN_SOURCES: Final[Mapping[str, Callable[[Database, Connection, Clock], Source]]] = {
+    manifests.ADAPTER.name: manifests.ManifestSource,
+    sidecars.ADAPTER.name: sidecars.SidecarSource,
+}
+"""Sources that find what we know ourselves, by their adapters' names: made with the database, which no adapter is given."""

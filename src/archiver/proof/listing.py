@@ -13,7 +13,7 @@ import msgspec
 from archiver.database.completeness import Particulars
 from archiver.model import Millis
 
-__all__ = ["LISTS", "ListForm", "call_row", "checksum_line", "date_of", "file_line", "header_line", "month_of"]
+__all__ = ["LISTS", "ListForm", "call_row", "checksum_line", "date_of", "file_line", "header_line", "known_of", "month_of"]
 
 _DAY: Millis = 86_400_000
 _DANGEROUS: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -42,6 +42,27 @@ def checksum_line(one: Particulars) -> bytes:
     path = one.row.path.lstrip("/")
     escaped = path.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
     return f"{'' if escaped == path else chr(92)}{one.row.receipt.sha256}  {escaped}\n".encode()
+
+
+def known_of(one: Particulars) -> Mapping[str, Any]:
+    """What was known of an item before it was uploaded, and the hash of its bytes: the same wherever it goes."""
+    row = one.row
+    return {
+        "file": row.path.rpartition("/")[2],
+        "sha256": row.receipt.sha256 if row.receipt else "",
+        "size": row.receipt.size if row.receipt else row.size,
+        "media_type": one.media_type,
+        "kind": row.kind,
+        "id": row.external_id,
+        "part": one.part,
+        "occurred_at": _moment(row.occurred_at),
+        "discovered_at": _moment(row.discovered_at),
+        "direction": one.direction,
+        "from": one.sender,
+        "to": one.recipient,
+        "owner": one.owner,
+        "metadata": one.metadata,
+    }
 
 
 def file_line(one: Particulars) -> bytes:

@@ -179,6 +179,7 @@ _MEDIA_TYPES = {
     Kind.FAX: "application/pdf",
     Kind.CALL_LOG: "application/json",
     Kind.MANIFEST: "text/plain",
+    Kind.SIDECAR: "application/json",
 }
 
 

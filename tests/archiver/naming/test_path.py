@@ -52,6 +52,16 @@ def test_a_line_without_a_name_and_a_call_to_no_extension_leave_no_gap() -> None
     )
 
 
+def test_a_sidecar_stands_beside_its_file() -> None:
+    """In the same directory under the same name, with a mark that no other file has."""
+    known = {"sender": "+15550100567", "recipient": "+15550100234"}
+    file = discovery(**known)
+    beside = discovery(kind=Kind.SIDECAR, part="recording", media_type="application/json", metadata={"of": "recording"}, **known)
+    for template in ("by-date", "by-owner", "ringcentral", "{id}"):
+        stem = path(file, template).removesuffix(".mp3")
+        assert path(beside, template) == f"{stem}+recording~meta.json"
+
+
 def test_manifests_stand_in_one_place_whatever_the_template() -> None:
     """Beside everything else, under a name that no file of another kind can have."""
     item = discovery(kind=Kind.MANIFEST, external_id="2026-05-10-sha256", media_type="text/plain")
