@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from archiver.console.api.openapi import description
 from archiver.console.api.table import OPERATIONS, Operation
-from archiver.console.pages import connect, customers, entering, health, items, log, overview, people
+from archiver.console.pages import connect, customers, entering, health, items, log, overview, people, proof
 from archiver.console.visit import Visit
 from archiver.people import Rank
 
@@ -72,6 +72,8 @@ ROUTES: tuple[Route, ...] = (
     Route(method="GET", path="/archive", answer=items.show_archive, rank=Rank.VIEWER),
     Route(method="GET", path="/failures", answer=items.show_failures, rank=Rank.VIEWER),
     Route(method="POST", path="/failures/retry", answer=items.retry_cause, rank=Rank.OPERATOR),
+    Route(method="GET", path="/completeness", answer=proof.show, rank=Rank.VIEWER),
+    Route(method="GET", path="/completeness/{name}", answer=proof.show_one, rank=Rank.VIEWER),
     Route(method="GET", path="/connect", answer=connect.choose, rank=Rank.OPERATOR),
     Route(method="POST", path="/connect", answer=connect.make, rank=Rank.OPERATOR),
     Route(method="GET", path="/connect/answer", answer=connect.finish, why_open="the customer's browser comes back from the provider"),

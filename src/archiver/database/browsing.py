@@ -85,8 +85,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     """What is looked for; what is empty does not matter.
 
     Attributes:
-        text: Words of numbers, names and ids; all of them must be there. A word of three letters or more may be the beginning of one,
-            and of a number of seven digits or more the last seven count.
+        text: Words of numbers, names and ids; all of them must be there. If nothing has them whole, a word of three letters or more may be
+            the beginning of one; and of a number of seven digits or more the last seven count.
         customer: A customer's name.
         kind: What it is.
         since: It happened then or later.

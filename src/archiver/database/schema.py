@@ -255,7 +255,7 @@ sa.Index("deliveries_customer", deliveries.c.customer_id, deliveries.c.id)
 
 # The words by which items are found. On SQLite a full-text table, with what takes out of it what is taken out of the items; PostgreSQL's is
 # a table with another type of column, which only the migrations know.
-_FORGET = "BEGIN DELETE FROM items_words WHERE rowid = OLD.id; END"
+_FORGET = "BEGIN DELETE FROM items_words WHERE rowid = -OLD.id; END"
 for _statement in (
     "CREATE VIRTUAL TABLE items_words USING fts5(words, detail = 'none', tokenize = 'unicode61 remove_diacritics 2')",
     f"CREATE TRIGGER items_words_lost AFTER DELETE ON items {_FORGET}",

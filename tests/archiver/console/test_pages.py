@@ -103,6 +103,18 @@ async def test_an_item_and_its_receipt(world: ConsoleWorld) -> None:
     assert "Try it again" not in await text_of(world, f"/items/{item.delivery}", Rank.OPERATOR)
 
 
+async def test_completeness_of_a_customer(world: ConsoleWorld) -> None:
+    """The list shows how far each is; the report says what is there of each kind, and when the source was read through."""
+    await archived(world, "bakery", 3)
+    await world.add_customer("nursery")
+    listed = await text_of(world, "/completeness")
+    assert "100.0 % archived" in listed
+    assert "nothing found yet" in listed
+    report = await text_of(world, "/completeness/bakery")
+    assert "complete" in report
+    assert "sms" in report
+
+
 async def test_failures_are_retried_by_their_cause(world: ConsoleWorld) -> None:
     """With the count first; afterwards nothing needs a person."""
     await world.add_customer("bakery", 3)

@@ -16,6 +16,7 @@ from archiver.errors import ConfigError
 from archiver.lifecycle import DeliveryState
 from archiver.model import Customer
 from archiver.proof.auditing import Chain
+from archiver.proof.completeness import Report
 
 __all__ = [
     "add_customer",
@@ -24,6 +25,7 @@ __all__ = [
     "causes",
     "change_rank",
     "check_audit",
+    "completeness",
     "customer",
     "customers",
     "deliveries",
@@ -78,6 +80,11 @@ async def customer(visit: Visit) -> shapes.CustomerShape:
     row, connections = await visit.archiver.looking.customer(visit.path["name"])
     seen = [shapes.ConnectionShape.of(connection) for connection in connections]
     return shapes.CustomerShape(customer=row.customer, lanes=await visit.archiver.lanes_of(row), connections=seen)
+
+
+async def completeness(visit: Visit) -> Report:
+    """Whether everything that the customer's sources have is archived; what is missing, and why."""
+    return await visit.archiver.prover.report(visit.path["name"])
 
 
 async def add_customer(visit: Visit) -> Customer:

@@ -17,6 +17,7 @@ from archiver.lifecycle import DeliveryState
 from archiver.model import Customer, Kind
 from archiver.people import Rank
 from archiver.proof.auditing import Chain
+from archiver.proof.completeness import Report
 
 __all__ = ["OPERATIONS", "Operation", "Parameter"]
 
@@ -99,6 +100,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(method="POST", path="/customers", answer=answers.add_customer, rank=Rank.OPERATOR, gives=Customer, takes=shapes.NewCustomer),
     Operation(method="GET", path="/customers/{name}", answer=answers.customer, rank=Rank.VIEWER, gives=shapes.CustomerShape),
+    Operation(method="GET", path="/customers/{name}/completeness", answer=answers.completeness, rank=Rank.VIEWER, gives=Report),
     Operation(method="POST", path="/customers/{name}/pause", answer=answers.pause, rank=Rank.OPERATOR, gives=Customer),
     Operation(method="POST", path="/customers/{name}/resume", answer=answers.resume, rank=Rank.OPERATOR, gives=Customer),
     Operation(

@@ -34,7 +34,7 @@ async def choose(visit: Visit) -> Response:
     customer, again = visit.query.get("customer", ""), visit.number("again", 0, 1 << 60)
     if not adapter:
         names = {Role.DESTINATION: registry.destinations(), Role.SOURCE: registry.sources()}
-        cards = {side: [(name, _adapter(side, name).summary) for name in listed if name not in _HIDDEN] for side, listed in names.items()}
+        cards = {side: [(name, _summary(side, name)) for name in listed if name not in _HIDDEN] for side, listed in names.items()}
         return visit.page("connect.html", cards=cards, customer=customer)
     return _form(visit, role, adapter, {"customer": customer, "again": str(again or "")})
 
@@ -155,6 +155,14 @@ def _kept(visit: Visit, response: Response, browser: str) -> Response:
 
 def _adapter(role: Role, name: str) -> SourceAdapter | DestinationAdapter:
     return registry.source(name) if role is Role.SOURCE else registry.destination(name)
+
+
+def _summary(role: Role, name: str) -> str:
+    """What it is; or why it cannot be used here, such as for a package that is not installed."""
+    try:
+        return _adapter(role, name).summary
+    except ConfigError as error:
+        return error.message
 
 
 def _asked(role: Role, adapter: str) -> list[Option]:

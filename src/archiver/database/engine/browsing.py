@@ -143,7 +143,7 @@ def search(core: sa.Connection, find: FindItems, query: Query, before: int, limi
         owner = sa.select(customers.c.id).where(customers.c.name == query.customer).scalar_subquery()
         mine = sa.select(connections.c.id).where(connections.c.customer_id == owner, connections.c.role == Role.SOURCE.value)
         sources = list(core.execute(mine).scalars())
-    terms = terms_of(query, sources)
+    terms = _sharp(core, find, terms_of(query, sources))
     found: list[FoundItem] = []
     for _ in range(_ROUNDS):
         numbers = find(core, terms, before, limit + 1)
@@ -157,6 +157,12 @@ def search(core: sa.Connection, find: FindItems, query: Query, before: int, limi
             break
     more = found[limit:]
     return Found(items=found[:limit], before=found[limit - 1].item if more else before)
+
+
+def _sharp(core: sa.Connection, find: FindItems, terms: list[list[Term]]) -> list[list[Term]]:
+    """Where whole words are found nobody meant the beginnings of others, of which there may be very many."""
+    whole = [[(word, False) for word, _ in either] for either in terms]
+    return whole if whole != terms and find(core, whole, 0, 1) else terms
 
 
 def _fits(item: FoundItem, query: Query) -> bool:

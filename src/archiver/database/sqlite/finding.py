@@ -1,4 +1,6 @@
-"""Finding items by their words: a full-text table of SQLite (FTS5), which knows an item's words by the item's number.
+"""Finding items by their words: a full-text table of SQLite (FTS5), which knows an item's words by the item's number, negated.
+
+The newest come first when its rows are read in their own order; only in that order can FTS5 leap over what does not fit.
 
 It is filled after the births, not with them: a birth takes a hundredth of a millisecond, its words three times that.
 """
@@ -15,10 +17,10 @@ from archiver.database.schema import items
 
 __all__ = ["FtsFinder"]
 
-_NEWEST = "SELECT coalesce(max(id), 0) FROM items_words_docsize"  # the full-text table's own list of what it has
+_NEWEST = "SELECT coalesce(-min(id), 0) FROM items_words_docsize"  # the full-text table's own list of what it has
 _BEHIND = f"SELECT (SELECT coalesce(max(id), 0) FROM items) - ({_NEWEST})"  # noqa: S608  made of constants
 _ALL = "SELECT id FROM items WHERE id < :before ORDER BY id DESC LIMIT :limit"
-_FIND = "SELECT rowid FROM items_words WHERE items_words MATCH :match AND rowid < :before ORDER BY rowid DESC LIMIT :limit"
+_FIND = "SELECT -rowid FROM items_words WHERE items_words MATCH :match AND rowid > -:before ORDER BY rowid LIMIT :limit"
 _MOST = (1 << 63) - 1
 
 
@@ -42,7 +44,8 @@ class FtsFinder:
         newest = int(core.execute(sa.text(_NEWEST)).scalar_one())
         rows = unknown_words(core, items.c.id > newest, limit)
         if rows:
-            core.execute(sa.text("INSERT INTO items_words (rowid, words) VALUES (:id, :words)"), rows)
+            # In the order of its rows: for one that comes before the last one FTS5 would begin anew.
+            core.execute(sa.text("INSERT INTO items_words (rowid, words) VALUES (-:id, :words)"), rows[::-1])
         return len(rows)
 
 

@@ -22,6 +22,6 @@ def upgrade() -> None:
         op.execute("CREATE INDEX items_words_words ON items_words USING gin (words)")
         return
     op.execute("CREATE VIRTUAL TABLE items_words USING fts5(words, detail = 'none', tokenize = 'unicode61 remove_diacritics 2')")
-    forget = "BEGIN DELETE FROM items_words WHERE rowid = OLD.id; END"
+    forget = "BEGIN DELETE FROM items_words WHERE rowid = -OLD.id; END"
     op.execute(f"CREATE TRIGGER items_words_lost AFTER DELETE ON items {forget}")
     op.execute(f"CREATE TRIGGER items_words_erased AFTER UPDATE OF sender, recipient, owner ON items {forget}")
