@@ -128,19 +128,19 @@ class Transfer:
         async for piece in self._pieces():
             rest = piece
             while rest:
+                if sums.size == total:
+                    raise SourceChangedError("the source gives more bytes than it declared")
                 if sums.size == full_at:  # a whole fragment is held, and more follows: it is not the last
                     await self._append(session, there, window.take(CHUNK_BYTES), total)
                     there, full_at = full_at, full_at + CHUNK_BYTES
                     session = self._reached(session, there)
-                stop = min(place for place in (compare_at, there, full_at) if place > sums.size) - sums.size
+                stop = min(place for place in (compare_at, there, full_at, total) if place > sums.size) - sums.size
                 head, rest = rest[:stop], rest[stop:]
                 if sums.size >= there:
                     window.add(head)
                 sums.update(head)
                 if sums.size == compare_at and sums.sha256 != session.beginning:
                     raise NotThereError("the source gives other bytes than those that were sent before")
-                if sums.size > total:
-                    raise SourceChangedError("the source gives more bytes than it declared")
         declared = self._upload.delivery.item.sha256
         if sums.size != total or (declared is not None and declared != sums.sha256):
             raise SourceChangedError("the source gave other bytes than it declared")

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Sequence
 
 from archiver.destinations.onedrive.api import WRITE_COST, Api, Request
 from archiver.destinations.onedrive.chunks import Transfer
-from archiver.destinations.onedrive.errors import LockedError, NotThereError, TakenError
+from archiver.destinations.onedrive.errors import BadCallError, LockedError, NotThereError, TakenError
 from archiver.destinations.onedrive.sums import Sums, sums_of
-from archiver.destinations.onedrive.wire import Drive, DriveItem, Me, address, decode, is_path
+from archiver.destinations.onedrive.wire import Drive, DriveItem, Me, address, by_id, decode, is_path
 from archiver.destinations.port import Account, CallKind, Context, Features, Found, Upload
 from archiver.errors import (
     ArchiverError,
@@ -130,6 +130,8 @@ class OneDriveDestination:
             item = await self._create(path, data)
         except TakenError:
             return await self._recognised(path, sums)
+        except NotThereError as error:
+            return outcome_of(await self._why(error))
         return await self._verified(path, item, sums, recovered=False)
 
     async def _put_stream(self, upload: Upload, path: str) -> Outcome:
@@ -141,6 +143,8 @@ class OneDriveDestination:
             item = await transfer.run(total) if total else await self._create(path, b"")
         except TakenError:
             pass  # by an earlier try, whose answer was lost; or by somebody else
+        except NotThereError as error:
+            return outcome_of(await self._why(error), session=transfer.session)
         except ArchiverError as error:
             return outcome_of(error, session=transfer.session)
         else:
@@ -164,6 +168,14 @@ class OneDriveDestination:
         failpoint("finish.done")
         item: DriveItem = decode(reply.body, DriveItem)
         return item
+
+    async def _why(self, error: ArchiverError) -> ArchiverError:
+        """Why something is not there into which folders are made as they are needed: the whole drive may be gone."""
+        try:
+            await self.ping()
+        except ArchiverError as other:
+            return other
+        return error
 
     # -- ends -----------------------------------------------------------------------------------------------------------------------
 
@@ -212,7 +224,7 @@ class OneDriveDestination:
 
     async def _item(self, item_id: str) -> DriveItem:
         item: DriveItem = await self._api.ask(
-            Request(route="item.get", method="GET", path=f"{self._drive}/items/{item_id}{_SELECT}"), DriveItem
+            Request(route="item.get", method="GET", path=by_id(self._drive, item_id) + _SELECT), DriveItem
         )
         return item
 
@@ -224,16 +236,15 @@ class OneDriveDestination:
         return None if item.file is None else Found(size=item.size, hash=_hash_like(item, receipt.remote_hash))
 
     async def _delete(self, item: DriveItem) -> None:
-        """For good; on a personal drive, which cannot, into its bin."""
-        personal = item.parent_reference.drive_type == "personal"
-        request = Request(
-            route="item.delete",
-            method="DELETE" if personal else "POST",
-            path=f"{self._drive}/items/{item.id}{'' if personal else '/permanentDelete'}",
-            kind=CallKind.TRANSFER,
-            cost=WRITE_COST,
-        )
-        await self._api.call(request)
+        """For good; where the drive does not know how, into its bin."""
+        if item.parent_reference.drive_type != "personal":
+            try:
+                await self._api.call(_delete_request("POST", by_id(self._drive, item.id, "permanentDelete")))
+            except BadCallError:
+                pass
+            else:
+                return
+        await self._api.call(_delete_request("DELETE", by_id(self._drive, item.id)))
 
     async def _email(self) -> str:
         """Whose account it is, where the drive does not say; empty if that is not ours to know."""
@@ -249,3 +260,7 @@ def _hash_like(item: DriveItem, hash_of_receipt: str) -> str:
     if hash_of_receipt.startswith("sha256:") and item.hashes.sha256:
         return f"sha256:{item.hashes.sha256.lower()}"
     return item.hashes.preferred
+
+
+def _delete_request(method: str, path: str) -> Request:
+    return Request(route="item.delete", method=method, path=path, kind=CallKind.TRANSFER, cost=WRITE_COST)

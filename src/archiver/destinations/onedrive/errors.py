@@ -22,7 +22,7 @@ from archiver.errors import (
 )
 from archiver.http.replies import retry_after
 
-__all__ = ["LockedError", "NotThereError", "Reply", "TakenError", "pace_error", "reply_error"]
+__all__ = ["BadCallError", "LockedError", "NotThereError", "Reply", "TakenError", "pace_error", "reply_error"]
 
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
 _INNER_MOST = 5
@@ -74,6 +74,10 @@ class NotThereError(TransientError):
     """An item, a drive or an upload is not known (any more)."""
 
 
+class BadCallError(TransientError):
+    """Graph cannot make sense of a call, or this kind of drive does not know it."""
+
+
 class TakenError(TransientError):
     """Something has the name already, or is being given it at this moment."""
 
@@ -121,7 +125,7 @@ def reply_error(reply: Reply) -> ArchiverError:  # noqa: C901, PLR0911  one retu
         case 507:
             return QuotaFullError(text, hint=_FREE_SPACE)
         case 400 | 405 | 406 | 411 | 412 | 415 | 416 | 422:
-            return TransientError(text)  # a call that spoils itself must not stop the whole lane; after some tries it is told
+            return BadCallError(text)  # a call that spoils itself must not stop the whole lane; after some tries it is told
         case _:
             return MisconfiguredError(text, hint="Check the options of this destination.")
 

@@ -9,7 +9,7 @@ import msgspec
 
 from archiver.errors import TransientError
 
-__all__ = ["Drive", "DriveItem", "Hashes", "Me", "UploadSession", "address", "decode", "is_path", "offset_of"]
+__all__ = ["Drive", "DriveItem", "Hashes", "Me", "UploadSession", "address", "by_id", "decode", "is_path", "offset_of"]
 
 _PATH_CHARACTERS = 400
 """Of a whole path, folders and name, as both kinds of storage have it (Microsoft's page on restrictions and limitations)."""
@@ -126,6 +126,11 @@ def address(drive: str, path: str, action: str = "") -> str:
         action: What is done there; empty for the item itself.
     """
     return f"{drive}/root:{quote(path, safe='/')}:{f'/{action}' if action else ''}"
+
+
+def by_id(drive: str, item_id: str, action: str = "") -> str:
+    """The address of an item by its id."""
+    return f"{drive}/items/{quote(item_id, safe='!')}{f'/{action}' if action else ''}"
 
 
 def offset_of(session: UploadSession) -> int | None:

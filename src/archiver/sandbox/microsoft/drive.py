@@ -168,7 +168,8 @@ class Drive:
             Refusal: The name cannot be one, or is taken.
         """
         check_name(name)
-        if self.child(folder, name) not in {None, item}:
+        there = self.child(folder, name)
+        if there is not None and there is not item:
             raise taken()
         del self._children[item.parent][item.name.casefold()]
         item.parent, item.name = folder.id, name
