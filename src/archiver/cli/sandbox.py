@@ -31,6 +31,12 @@ The next line names the address, URL below, and the credentials of a user. Archi
       --to google_drive:/Archive --to-option client_id=CLIENT_ID --to-option api_url=URL
 See what it stored, and what it was asked: curl URL/sandbox/stats
 """,
+    "microsoft": """\
+The next line names the address, URL below, and the credentials of a user. Archive into their OneDrive:
+  ARCHIVER_ONEDRIVE_CLIENT_SECRET=… ARCHIVER_ONEDRIVE_REFRESH_TOKEN=… archiver customers add me --from folder:PATH \\
+      --to onedrive:/Archive --to-option client_id=CLIENT_ID --to-option api_url=URL
+See what it stored, and what it was asked: curl URL/sandbox/stats
+""",
     "ringcentral": """\
 The next line names the address, URL below, and the credentials of a user of a made company. Archive what it has:
   ARCHIVER_RINGCENTRAL_CLIENT_SECRET=… ARCHIVER_RINGCENTRAL_JWT=… archiver customers add me \\
@@ -42,7 +48,7 @@ See what it has, and what it was asked: curl URL/sandbox/stats
 
 
 def sandbox(
-    cloud: Literal["dropbox", "gcs", "google", "ringcentral"] = "dropbox",
+    cloud: Literal["dropbox", "gcs", "google", "microsoft", "ringcentral"] = "dropbox",
     *,
     port: int = 0,
     state: Path | None = None,
@@ -57,11 +63,12 @@ def sandbox(
     archiver sandbox dropbox --port 8700 --state ./sandbox
     archiver sandbox google --port 8702
     archiver sandbox gcs --port 8703
+    archiver sandbox microsoft --port 8704
     archiver sandbox ringcentral --port 8701 --window 6
     ```
 
     Args:
-        cloud: Which: `dropbox`, `gcs` (Google Cloud Storage), `google` (Drive) or `ringcentral`.
+        cloud: Which: `dropbox`, `gcs` (Google Cloud Storage), `google` (Drive), `microsoft` (OneDrive) or `ringcentral`.
         port: Where to listen on 127.0.0.1; 0 takes a free port.
         state: Keep everything in this directory, and go on with what is there (dropbox).
         window: Seconds of the limits' window and penalty; shorter ones save time (ringcentral).
