@@ -6,9 +6,10 @@ import pytest
 
 from archiver.adapter import Option
 from archiver.naming import FIELDS, RULES, TEMPLATES
+from archiver.sources.files.kinds import KINDS
 from archiver.sources.folder import ADAPTER as FOLDER
 from archiver.sources.folder.candidates import Reason
-from archiver.sources.folder.sidecar import KINDS, Sidecar
+from archiver.sources.folder.sidecar import Sidecar
 from archiver.sources.memory import ADAPTER as MEMORY
 from archiver.sources.ringcentral import ADAPTER as RINGCENTRAL
 from archiver.sources.sqltable import ADAPTER as SQLTABLE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,14 +11,14 @@ from archiver.destinations.objects.targets import option_prefix
 from archiver.destinations.port import Context
 from archiver.destinations.s3.caution import Caution
 from archiver.destinations.s3.headers import Writing
-from archiver.destinations.s3.signing import Keys, Signer
 from archiver.destinations.s3.store import S3Store
 from archiver.errors import ConfigError
-from archiver.http.addresses import option_url, option_word
+from archiver.http.addresses import option_word
+from archiver.s3.addresses import bucket_url
+from archiver.s3.signing import Keys, Signer
 
 __all__ = ["ADAPTER", "S3Adapter"]
 
-_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]")
 _LOCKS = {"governance": "GOVERNANCE", "compliance": "COMPLIANCE"}
 
 
@@ -53,7 +52,7 @@ class S3Adapter:
     def open(self, options: dict[str, Any], context: Context) -> ObjectDestination:
         """Makes the destination; talks to nobody yet."""
         region = option_word(self.name, options, "region")
-        url = _bucket_url(options, region)
+        url = bucket_url(self.name, options, region)
         keys = Keys(*(option_word(self.name, options, name) for name in ("access_key", "secret_key", "session_token")))
         if not keys.access_key or not keys.secret_key:
             raise ConfigError("s3 needs the options 'access_key' and 'secret_key'", hint="docs/object-storage.md tells how to make them.")
@@ -61,27 +60,6 @@ class S3Adapter:
         caution = self._cautions.setdefault(url, Caution(trusted=trusted))
         store = S3Store(context, url, Signer(keys, region), _writing(options), caution)
         return ObjectDestination(store, context.clock, option_prefix(self.name, options))
-
-
-def _bucket_url(options: dict[str, Any], region: str) -> str:
-    bucket = options["bucket"].strip()
-    if not _BUCKET.fullmatch(bucket):
-        raise ConfigError("s3: the option 'bucket' is not the name of a bucket", hint="Letters, digits, dots and hyphens, 3 to 63 of them.")
-    if not re.fullmatch(r"[a-z0-9-]{1,40}", region):
-        raise ConfigError("s3: the option 'region' is not the name of a region", hint="Such as eu-central-1.")
-    compatible = "endpoint" in options
-    ending = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-    endpoint = option_url("s3", "endpoint", options["endpoint"]) if compatible else f"https://s3.{region}.{ending}"
-    addressing = options["addressing"].strip().lower()
-    if addressing not in {"auto", "virtual", "path"}:
-        raise ConfigError("s3: the option 'addressing' must be auto, virtual or path")
-    if addressing == "auto":
-        # A certificate for *.s3.… does not cover a name with dots; a compatible store on its own host knows no other hosts.
-        addressing = "path" if compatible or "." in bucket else "virtual"
-    if addressing == "path":
-        return f"{endpoint}/{bucket}"
-    scheme, _, host = endpoint.partition("://")
-    return f"{scheme}://{bucket.lower()}.{host}"
 
 
 def _writing(options: dict[str, Any]) -> Writing:

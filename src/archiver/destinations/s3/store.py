@@ -19,10 +19,11 @@ from archiver.destinations.objects.targets import quoted
 from archiver.destinations.port import CallKind, Context
 from archiver.destinations.s3.caution import Caution, Conditions
 from archiver.destinations.s3.headers import Writing
-from archiver.destinations.s3.signing import EMPTY_SHA256, Signer
-from archiver.destinations.s3.words import DIALECT, NotConditionalError, code_of, complete_xml, field, parts_of
+from archiver.destinations.s3.words import DIALECT, NotConditionalError, code_of, complete_xml, parts_of
 from archiver.errors import ArchiverError, IntegrityError
 from archiver.failpoints import failpoint
+from archiver.s3.signing import EMPTY_SHA256, Signer
+from archiver.s3.xml import field
 
 __all__ = ["S3Store"]
 

@@ -17,8 +17,9 @@ from archiver.errors import (
     RejectedError,
     TransientError,
 )
+from archiver.s3.xml import field
 
-__all__ = ["DIALECT", "ListedPart", "NotConditionalError", "code_of", "complete_xml", "field", "parts_of"]
+__all__ = ["DIALECT", "ListedPart", "NotConditionalError", "code_of", "complete_xml", "parts_of"]
 
 
 class NotConditionalError(TransientError):
@@ -104,12 +105,6 @@ class ListedPart(msgspec.Struct, frozen=True):
     number: int
     size: int
     etag: str
-
-
-def field(body: bytes, name: str) -> str:
-    """The text of the first element of a name; empty if there is none."""
-    found = re.search(rf"<{name}>([^<]*)</{name}>".encode(), body)
-    return html.unescape(found[1].decode(errors="replace")).strip() if found else ""
 
 
 def code_of(answer: Answer) -> str:

@@ -13,9 +13,10 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from archiver.model import Discovery, Kind
+from archiver.sources.files.kinds import extension_of
 from archiver.sources.folder.complete import is_closed
 from archiver.sources.folder.settings import FolderSettings, Sidecars
-from archiver.sources.folder.sidecar import SIDECAR_SUFFIX, MalformedSidecarError, Sidecar, describe, extension_of, parse_sidecar
+from archiver.sources.folder.sidecar import SIDECAR_SUFFIX, MalformedSidecarError, Sidecar, describe, parse_sidecar
 
 __all__ = ["Candidates", "Reason"]
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from archiver.errors import UnavailableError
 from archiver.model import Discovery
+from archiver.sources.files.seen import Seen, fingerprint
 from archiver.sources.folder.candidates import Candidates, Reason
-from archiver.sources.folder.seen import Seen, fingerprint
 from archiver.sources.folder.settings import FolderSettings
 from archiver.sources.folder.sidecar import SIDECAR_SUFFIX
 

@@ -12,7 +12,7 @@ import msgspec
 from archiver.adapter import Option
 from archiver.errors import ConfigError
 from archiver.model import Kind
-from archiver.sources.folder.sidecar import KINDS
+from archiver.sources.files.kinds import KINDS, option_kinds
 
 __all__ = ["OPTIONS", "FolderSettings", "Sidecars", "settings_from"]
 
@@ -89,20 +89,9 @@ def settings_from(options: Mapping[str, Any]) -> FolderSettings:
     return FolderSettings(
         # Not resolved: a link may point elsewhere tomorrow, and resolving would wait for the disk.
         root=str(Path(options["path"]).expanduser().absolute()),
-        kinds={**KINDS, **_kinds(options.get("kinds", ""))},
+        kinds={**KINDS, **option_kinds("folder", options.get("kinds", ""))},
         sidecars=sidecars,
         watch=options["watch"],
         rescan_interval=options["rescan_interval"],
         settle=options["settle"],
     )
-
-
-def _kinds(text: str) -> dict[str, Kind]:
-    kinds = {}
-    for pair in filter(None, (pair.strip() for pair in text.split(","))):
-        extension, _, kind = pair.partition("=")
-        extension = extension.strip().lower()
-        if kind.strip() not in list(Kind) or not extension.startswith(".") or len(extension) == 1:
-            raise ConfigError("folder: the option 'kinds' must be like '.amr=recording,.html=sms'", hint=f"Kinds: {', '.join(Kind)}.")
-        kinds[extension] = Kind(kind.strip())
-    return kinds

@@ -8,67 +8,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 import msgspec
 
 from archiver.model import Discovery, Kind, Millis
+from archiver.sources.files.kinds import media_type_of
 
-__all__ = [
-    "KINDS",
-    "MEDIA_TYPES",
-    "SIDECAR_SUFFIX",
-    "MalformedSidecarError",
-    "Sidecar",
-    "describe",
-    "extension_of",
-    "locator_of",
-    "parse_sidecar",
-    "path_of",
-]
+__all__ = ["SIDECAR_SUFFIX", "MalformedSidecarError", "Sidecar", "describe", "locator_of", "parse_sidecar", "path_of"]
 
 SIDECAR_SUFFIX = ".json"
-
-KINDS: Mapping[str, Kind] = MappingProxyType(
-    {
-        ".wav": Kind.RECORDING,
-        ".mp3": Kind.RECORDING,
-        ".m4a": Kind.RECORDING,
-        ".ogg": Kind.RECORDING,
-        ".txt": Kind.SMS,
-        ".sms": Kind.SMS,
-        ".pdf": Kind.FAX,
-        ".tif": Kind.FAX,
-        ".tiff": Kind.FAX,
-    }
-)
-"""What a file is by its extension, if its sidecar does not tell."""
-
-MEDIA_TYPES: Mapping[str, str] = {
-    ".aac": "audio/aac",
-    ".amr": "audio/amr",
-    ".csv": "text/csv",
-    ".eml": "message/rfc822",
-    ".flac": "audio/flac",
-    ".jpeg": "image/jpeg",
-    ".jpg": "image/jpeg",
-    ".json": "application/json",
-    ".m4a": "audio/mp4",
-    ".mp3": "audio/mpeg",
-    ".mp4": "video/mp4",
-    ".ogg": "audio/ogg",
-    ".opus": "audio/opus",
-    ".pdf": "application/pdf",
-    ".png": "image/png",
-    ".sms": "text/plain",
-    ".tif": "image/tiff",
-    ".tiff": "image/tiff",
-    ".txt": "text/plain",
-    ".wav": "audio/x-wav",
-}
-"""Media types by extension; Python's own table differs from machine to machine."""
 
 _ESCAPED = "%:"
 
@@ -158,7 +108,6 @@ def describe(path: str, *, size: int, mtime_ns: int, kind: Kind | None, sidecar:
         return None
     occurred_at = _millis(sidecar.occurred_at)
     locator = locator_of(path)
-    extension = extension_of(path)
     return Discovery(
         kind=kind,
         external_id=locator if sidecar.external_id is None else str(sidecar.external_id),
@@ -166,7 +115,7 @@ def describe(path: str, *, size: int, mtime_ns: int, kind: Kind | None, sidecar:
         occurred_at=mtime_ns // 1_000_000 if occurred_at is None else occurred_at,
         purge_at=_millis(sidecar.purge_at),
         locator=locator,
-        media_type=sidecar.media_type or MEDIA_TYPES.get(extension) or f"application/x-{extension.removeprefix('.') or 'bin'}",
+        media_type=sidecar.media_type or media_type_of(path),
         size=size,
         sha256=sidecar.sha256.lower() if sidecar.sha256 else None,
         direction=sidecar.direction,
@@ -175,12 +124,6 @@ def describe(path: str, *, size: int, mtime_ns: int, kind: Kind | None, sidecar:
         owner=sidecar.owner,
         metadata=sidecar.metadata,
     )
-
-
-def extension_of(path: str) -> str:
-    """The extension in lower case with its dot; empty if there is none."""
-    stem, dot, extension = path.rpartition("/")[2].rpartition(".")
-    return (dot + extension).lower() if stem else ""
 
 
 def locator_of(path: str) -> str:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.destinations.objects.targets import quoted
-from archiver.destinations.s3.signing import EMPTY_SHA256, Keys, Signer
+from archiver.s3.signing import EMPTY_SHA256, Keys, Signer
 
 NOW = 1_369_353_600.0  # 24 May 2013, as in Amazon's example
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"

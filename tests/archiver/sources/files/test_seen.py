@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.sources.folder.seen import Seen, fingerprint
+from archiver.sources.files.seen import Seen, fingerprint
 
 
 @given(prints=st.lists(st.integers(min_value=1, max_value=2**64 - 1) | st.integers(min_value=1, max_value=5000).map(lambda n: n << 20)))
