@@ -38,6 +38,7 @@ async def refused(destination: Any) -> ArchiverError:
         f"files.example.com,192.0.2.1 {host_key()}",
         f"{host_key(RSA_KEY)}\n|1|F1E1KeoE/eEWhi10WpGv4OdiO6Y=|3988QV0VE8wmZL7suNrYQLITLCg= {host_key()}",
     ],
+    ids=["fingerprint", "one of two", "key", "public key file", "known_hosts", "hashed known_hosts"],  # the keys are other ones each time
 )
 async def test_a_known_server_is_believed(server: SftpServer, shelf: Any, text: str) -> None:
     """By its key, by its fingerprint, by its line of known_hosts, and beside others."""
@@ -51,6 +52,7 @@ async def test_a_known_server_is_believed(server: SftpServer, shelf: Any, text: 
         (OTHER_KEY.get_fingerprint(), "not the one that is known"),
         (host_key(OTHER_KEY), "not the one that is known"),
     ],
+    ids=["none", "another fingerprint", "another key"],
 )
 async def test_another_server_is_told_nothing(server: SftpServer, shelf: Any, text: str | None, told: str) -> None:
     """It is refused before it is told a password; the message says which key it showed, and how to learn the right one."""
@@ -81,7 +83,9 @@ def test_what_is_no_host_key(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"password": f"{PASSWORD}-old"}, {"password": None, "private_key": text_of(OTHER_KEY)}, {"username": "eve"}]
+    "options",
+    [{"password": f"{PASSWORD}-old"}, {"password": None, "private_key": text_of(OTHER_KEY)}, {"username": "eve"}],
+    ids=["password", "key", "name"],
 )
 async def test_who_is_not_let_in_must_connect_again(server: SftpServer, shelf: Any, options: dict[str, Any]) -> None:
     """A refused password, key or name parks the lane, and shows no secret."""
