@@ -36,7 +36,7 @@ class Client:
         sent = {**({"Authorization": f"Bearer {self.login.access_token}"} if token else {}), **(headers or {})}
         async with self._http.request(method, url, data=data, headers=sent, allow_redirects=False) as response:
             body = await response.read()
-            return response.status, json.loads(body) if "json" in response.content_type and body else body, response.headers
+            return response.status, json.loads(body) if response.content_type == "application/json" and body else body, response.headers
 
     async def put(self, path: str, data: bytes, conflict: str = "fail") -> tuple[int, Any]:
         """A small file."""
