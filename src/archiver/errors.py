@@ -19,6 +19,8 @@
     │   ├── QuotaFullError           no space left, or the monthly transport quota is used up
     │   └── MisconfiguredError       no permission, wrong root, team folder
     ├── InvitationError              scope process: a link for connecting, or its answer, does not hold (any more)
+    ├── RefusedError                 scope process: somebody may not come into the console
+    │   └── TooOftenError            there were too many tries; the next one is allowed later
     ├── UnavailableError             scope provider: network, DNS, TLS; nobody's item is charged
     └── ProcessError                 scope process: this process cannot go on as it is
         ├── ConfigError              settings that cannot work; exit code 78
@@ -51,6 +53,7 @@ __all__ = [
     "ProcessError",
     "QuotaFullError",
     "ReconnectNeededError",
+    "RefusedError",
     "RejectedError",
     "SchemaError",
     "Scope",
@@ -62,6 +65,7 @@ __all__ = [
     "SourceThrottledError",
     "ThrottleKind",
     "ThrottledError",
+    "TooOftenError",
     "TransientError",
     "UnavailableError",
 ]
@@ -210,6 +214,22 @@ class MisconfiguredError(DestinationError):
 
 class InvitationError(ArchiverError):
     """A link for connecting is unknown, used or has ended; or what came back does not belong to whoever began."""
+
+
+class RefusedError(ArchiverError):
+    """Somebody may not come into the console. It is never told whether the name or the password was wrong."""
+
+
+class TooOftenError(RefusedError):
+    """There were too many tries.
+
+    Args:
+        retry_after: Seconds until the next one.
+    """
+
+    def __init__(self, message: str, *, retry_after: float, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
 
 
 class UnavailableError(ArchiverError):

@@ -7,13 +7,13 @@ import inspect
 import pytest
 
 from archiver import errors
-from archiver.errors import ArchiverError, ItemError, Scope, SourceThrottledError, ThrottledError, ThrottleKind
+from archiver.errors import ArchiverError, ItemError, Scope, SourceThrottledError, ThrottledError, ThrottleKind, TooOftenError
 
 EVERY = [value for _, value in inspect.getmembers(errors, inspect.isclass) if issubclass(value, ArchiverError)]
 
 
 def make(kind: type[ArchiverError]) -> ArchiverError:
-    if issubclass(kind, ThrottledError | SourceThrottledError):
+    if issubclass(kind, ThrottledError | SourceThrottledError | TooOftenError):
         return kind("it says so", retry_after=15.0, hint="wait")
     return kind("it says so", hint="do this")
 

@@ -16,8 +16,17 @@ from archiver.console.console import Console
 from archiver.console.guard import Guard
 from archiver.console.routes import ROUTES, Route
 from archiver.console.visit import Visit
-from archiver.errors import ArchiverError, ConfigError, DatabaseUnavailableError, DestinationError, InvitationError, UnavailableError
-from archiver.people import RefusedError, TooOftenError, Who
+from archiver.errors import (
+    ArchiverError,
+    ConfigError,
+    DatabaseUnavailableError,
+    DestinationError,
+    InvitationError,
+    RefusedError,
+    TooOftenError,
+    UnavailableError,
+)
+from archiver.people import Who
 from archiver.proof.acting import acting
 
 __all__ = ["application"]

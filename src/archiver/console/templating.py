@@ -9,7 +9,7 @@ import jinja2
 
 from archiver.model import Millis
 
-__all__ = ["age", "ahead", "amount", "bytes_text", "clock_text", "environment", "name_of", "rate"]
+__all__ = ["age", "ahead", "amount", "bytes_text", "clock_text", "date_text", "environment", "name_of", "rate", "words"]
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _SPANS = ((86400, "d"), (3600, "h"), (60, "min"))

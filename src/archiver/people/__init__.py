@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from archiver.database.people import ApiKey, Rank, User, UserInvitation, UserSession
 from archiver.people.door import IDLE_SECONDS, LONGEST_SECONDS, Door, Entered, Means, Who
-from archiver.people.refusals import RefusedError, TooOftenError
 
 __all__ = [
     "IDLE_SECONDS",
@@ -18,8 +17,6 @@ __all__ = [
     "Entered",
     "Means",
     "Rank",
-    "RefusedError",
-    "TooOftenError",
     "User",
     "UserInvitation",
     "UserSession",

@@ -11,11 +11,10 @@ from enum import StrEnum
 import msgspec
 
 from archiver.database.people import ApiKey, People, Rank, User, UserInvitation, UserSession, check_user_name
-from archiver.errors import ConfigError
+from archiver.errors import ConfigError, RefusedError, TooOftenError
 from archiver.model import Millis
 from archiver.people.passwords import Passwords, check_password
 from archiver.people.patience import Guesses
-from archiver.people.refusals import RefusedError, TooOftenError
 from genstage.clock import Clock
 
 __all__ = ["IDLE_SECONDS", "LONGEST_SECONDS", "Door", "Entered", "Means", "Who", "digest_of"]

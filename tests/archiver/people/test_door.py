@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from archiver.database.sqlite import SqliteDatabase
-from archiver.errors import ConfigError
-from archiver.people import IDLE_SECONDS, LONGEST_SECONDS, Door, Rank, RefusedError, TooOftenError, Who
+from archiver.errors import ConfigError, RefusedError, TooOftenError
+from archiver.people import IDLE_SECONDS, LONGEST_SECONDS, Door, Rank, Who
 from genstage.testing import VirtualClock
 
 PASSWORD = "seven green boats"

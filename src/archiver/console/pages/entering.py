@@ -5,8 +5,7 @@ from __future__ import annotations
 from starlette.responses import PlainTextResponse, Response
 
 from archiver.console.visit import Visit
-from archiver.errors import ConfigError
-from archiver.people import RefusedError, TooOftenError
+from archiver.errors import ConfigError, RefusedError, TooOftenError
 
 __all__ = ["log_in", "log_out", "show_login", "show_welcome", "static", "welcome"]
 
