@@ -6,11 +6,11 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from support.browsing import AXE_RUN, CHROMIUM
 
@@ -25,15 +25,15 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Headless Chromium."""
-    with sync_playwright() as playwright:
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """Headless Chromium. By the asynchronous interface: the other one runs all tests that follow inside a greenlet."""
+    async with async_playwright() as playwright:
         # Its sandbox needs user namespaces, which root in a container does not have; it sees only our own pages.
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        running = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         yield running
-        running.close()
+        await running.close()
 
 
 class Watched:
@@ -44,30 +44,30 @@ class Watched:
         wrong: What was wrong.
     """
 
-    def __init__(self, context: BrowserContext) -> None:
-        self.page: Page = context.new_page()
+    def __init__(self, page: Page) -> None:
+        self.page = page
         self.wrong: list[str] = []
         self.page.on("console", lambda message: self._note(message.type, message.text))
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.add_init_script("addEventListener('securitypolicyviolation', e => console.error('policy: ' + e.violatedDirective))")
 
     def _note(self, kind: str, text: str) -> None:
         if kind in {"error", "warning"}:
             self.wrong.append(text)
 
-    def is_accessible(self) -> None:
+    async def is_accessible(self) -> None:
         """Axe-core finds nothing; it is run by the browser itself, past the page's policy."""
-        self.wrong += [f"{self.page.url} {found}" for found in self.page.evaluate(AXE_RUN)]
+        self.wrong += [f"{self.page.url} {found}" for found in await self.page.evaluate(AXE_RUN)]
 
 
 @pytest.fixture
-def watched(browser: Browser) -> Iterator[Watched]:
+async def watched(browser: Browser) -> AsyncIterator[Watched]:
     """A page in a context of its own; at the end nothing was wrong."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context = await browser.new_context(viewport={"width": 1280, "height": 900})
     context.set_default_timeout(SECONDS)
-    seen = Watched(context)
+    seen = Watched(await context.new_page())
+    await seen.page.add_init_script("addEventListener('securitypolicyviolation', e => console.error('policy: ' + e.violatedDirective))")
     yield seen
-    context.close()
+    await context.close()
     assert seen.wrong == []
 
 
@@ -96,68 +96,68 @@ def run(tmp_path: Path) -> Iterator[Callable[..., str]]:
         process.wait(timeout=60)
 
 
-def test_the_first_run(watched: Watched, run: Callable[..., str], tmp_path: Path) -> None:
+async def test_the_first_run(watched: Watched, run: Callable[..., str], tmp_path: Path) -> None:
     """The set-up link, an empty house that teaches, logging out and in, the wizard for a folder, pausing and the audit log."""
     page = watched.page
     link = run("run", "--console", "127.0.0.1:0", "--home", str(tmp_path / "home"))
-    page.goto(link)
-    watched.is_accessible()
-    page.get_by_label("Name").fill("anna")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Make the user").click()
-    expect(page.get_by_role("link", name="Connect the first one")).to_be_visible()
-    watched.is_accessible()
-    page.get_by_role("button", name="Log out").click()
-    watched.is_accessible()
-    page.get_by_label("Name").fill("anna")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    await page.goto(link)
+    await watched.is_accessible()
+    await page.get_by_label("Name").fill("anna")
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Make the user").click()
+    await expect(page.get_by_role("link", name="Connect the first one")).to_be_visible()
+    await watched.is_accessible()
+    await page.get_by_role("button", name="Log out").click()
+    await watched.is_accessible()
+    await page.get_by_label("Name").fill("anna")
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Log in").click()
     for role in ("source", "destination"):
         folder = tmp_path / role
         folder.mkdir()
-        page.goto(f"{link.partition('/welcome')[0]}/connect?role={role}&adapter=folder&customer=bakery")
-        watched.is_accessible()
-        page.get_by_label("Path").fill(str(folder))
-        page.get_by_role("button", name="Make the link").click()
-        page.get_by_role("link", name="Connect it here and now").click()
-        watched.is_accessible()
-        page.get_by_role("button", name=re.compile("^Yes")).click()
-        expect(page.get_by_role("heading", name="Is this the right account?")).to_be_visible()
-        watched.is_accessible()
-        page.get_by_role("button", name=re.compile("^Yes, this one")).click()
-        page.get_by_role("link", name="To bakery").click()
+        await page.goto(f"{link.partition('/welcome')[0]}/connect?role={role}&adapter=folder&customer=bakery")
+        await watched.is_accessible()
+        await page.get_by_label("Path").fill(str(folder))
+        await page.get_by_role("button", name="Make the link").click()
+        await page.get_by_role("link", name="Connect it here and now").click()
+        await watched.is_accessible()
+        await page.get_by_role("button", name=re.compile("^Yes")).click()
+        await expect(page.get_by_role("heading", name="Is this the right account?")).to_be_visible()
+        await watched.is_accessible()
+        await page.get_by_role("button", name=re.compile("^Yes, this one")).click()
+        await page.get_by_role("link", name="To bakery").click()
     for number in range(3):
         (tmp_path / "source" / f"{number}.txt").write_text(f"message {number}")
-    page.goto(page.url.partition("/customers")[0])
-    expect(page.get_by_text("Everything is archived")).to_be_visible()
-    expect(page.locator("#numbers")).to_contain_text("3 archived")
-    page.get_by_role("link", name="bakery").click()
-    page.get_by_role("button", name="Pause").click()
-    expect(page.get_by_role("status")).to_contain_text("bakery is paused")
-    watched.is_accessible()
-    page.get_by_role("button", name="Resume").click()
+    await page.goto(page.url.partition("/customers")[0])
+    await expect(page.get_by_text("Everything is archived")).to_be_visible()
+    await expect(page.locator("#numbers")).to_contain_text("3 archived")
+    await page.get_by_role("link", name="bakery").click()
+    await page.get_by_role("button", name="Pause").click()
+    await expect(page.get_by_role("status")).to_contain_text("bakery is paused")
+    await watched.is_accessible()
+    await page.get_by_role("button", name="Resume").click()
     for name in ("Archive", "Failures", "Audit", "Health", "Settings", "Customers"):
-        page.get_by_role("link", name=name, exact=True).click()
-        expect(page.get_by_role("heading", level=1)).to_be_visible()
-        watched.is_accessible()
-    page.get_by_role("link", name="Audit", exact=True).click()
+        await page.get_by_role("link", name=name, exact=True).click()
+        await expect(page.get_by_role("heading", level=1)).to_be_visible()
+        await watched.is_accessible()
+    await page.get_by_role("link", name="Audit", exact=True).click()
     for action in ("users add", "login", "connections add", "customers pause", "customers resume"):
-        expect(page.get_by_role("cell", name=action, exact=True).first).to_be_visible()
-    page.get_by_role("button", name="Check the chain").click()
-    expect(page.get_by_role("status")).to_contain_text("The chain is whole")
+        await expect(page.get_by_role("cell", name=action, exact=True).first).to_be_visible()
+    await page.get_by_role("button", name="Check the chain").click()
+    await expect(page.get_by_role("status")).to_contain_text("The chain is whole")
 
 
-def test_it_works_without_scripts(browser: Browser, run: Callable[..., str], tmp_path: Path) -> None:
+async def test_it_works_without_scripts(browser: Browser, run: Callable[..., str], tmp_path: Path) -> None:
     """All but the live part: coming in, looking, pausing are plain pages and forms."""
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(run("console", "--listen", "127.0.0.1:0", "--home", str(tmp_path / "home")))
-    page.get_by_label("Name").fill("anna")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Make the user").click()
-    expect(page.get_by_text("There are no customers yet").first).to_be_visible()
-    page.get_by_role("link", name="Settings", exact=True).click()
-    page.get_by_label("What it is for").fill("grafana")
-    page.get_by_role("button", name="Make a key").click()
-    expect(page.locator(".secret")).to_contain_text("arc_")
-    context.close()
+    context = await browser.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto(run("console", "--listen", "127.0.0.1:0", "--home", str(tmp_path / "home")))
+    await page.get_by_label("Name").fill("anna")
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Make the user").click()
+    await expect(page.get_by_text("There are no customers yet").first).to_be_visible()
+    await page.get_by_role("link", name="Settings", exact=True).click()
+    await page.get_by_label("What it is for").fill("grafana")
+    await page.get_by_role("button", name="Make a key").click()
+    await expect(page.locator(".secret")).to_contain_text("arc_")
+    await context.close()
