@@ -32,8 +32,9 @@ $(READY): $(VENV)/.locked pyproject.toml
 demo: $(READY) ## the whole line on made-up customers and a Dropbox on loopback, about a minute
 	$(BIN)/archiver demo
 
+# A process a core; the files of tests are what is shared out, so that each starts its servers once.
 test: $(READY) ## all tests, with the scenarios that start and kill real processes
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests --numprocesses auto --dist loadfile
 
 # SEEDS=n plays so many; SEED=k plays one again and tells its end; JOBS=j at a time.
 SEEDS ?= 1000
