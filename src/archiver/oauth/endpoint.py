@@ -18,6 +18,8 @@ __all__ = ["Answer", "Endpoint", "answer_of", "request_of"]
 
 _LIMITS = aiohttp.ClientTimeout(total=120.0, sock_connect=30.0, sock_read=60.0)
 _REASON = re.compile(r"[a-z0-9_]{1,64}")
+_CONNECT_AGAIN = ("invalid_grant", "interaction_required", "login_required", "consent_required")
+"""The first is RFC 6749's; the others are OpenID Connect's, which Microsoft gives where only the person can go on."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,7 +136,7 @@ def _refusal(provider: Provider, status: int, body: bytes, wait: float | None) -
     except (msgspec.DecodeError, UnicodeDecodeError):
         fields = None
     reason = fields.get("error") if isinstance(fields, Mapping) else None
-    if reason == "invalid_grant":
+    if reason in _CONNECT_AGAIN:
         return ReconnectNeededError(f"{provider.title}: the link to this account no longer works", hint=provider.reconnect)
     shown = reason if isinstance(reason, str) and _REASON.fullmatch(reason) else f"status {status}"
     return MisconfiguredError(f"{provider.title} gave no access token: {shown}", hint=f"Check the options {provider.client_options}.")

@@ -48,6 +48,7 @@ def test_where_the_application_says_who_it_is() -> None:
     ("status", "body", "expected"),
     [
         (400, b'{"error":"invalid_grant","error_description":"CANARY"}', ReconnectNeededError),
+        (400, b'{"error":"interaction_required","error_description":"CANARY"}', ReconnectNeededError),
         (400, b'{"error":"invalid_client"}', MisconfiguredError),
         (401, b"", MisconfiguredError),
         (302, b"", MisconfiguredError),

@@ -12,11 +12,7 @@ __all__ = ["Sums", "sums_of"]
 
 
 class Sums:
-    """Of bytes that come in order.
-
-    Args:
-        sha256: To begin with one that has seen bytes already, which `quick_xor` must have seen too.
-    """
+    """Of bytes that come in order."""
 
     def __init__(self) -> None:
         self._quick_xor = QuickXor()
