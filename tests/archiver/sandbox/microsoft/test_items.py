@@ -12,6 +12,8 @@ from archiver.sandbox.microsoft import OneDrive
 from archiver.sandbox.microsoft.hashes import hashes_of
 from support.graph_client import Client
 
+TOP = "/root"
+
 
 def code(answer: Any) -> str:
     """Graph's word for an error."""
@@ -62,9 +64,9 @@ async def test_a_name_that_cannot_be(client: Client, name: str) -> None:
 
 async def test_folders_are_listed_changed_and_deleted(client: Client, onedrive: OneDrive) -> None:
     """Pages of children, moving, another date, deleting with all that is within; what is locked stays."""
-    status, folder, _ = await client.call("POST", "/root/children", data=json.dumps({"name": "a", "folder": {}}))
+    status, folder, _ = await client.call("POST", f"{TOP}/children", data=json.dumps({"name": "a", "folder": {}}))
     assert status == 201
-    assert (await client.call("POST", "/root/children", data=json.dumps({"name": "A", "folder": {}})))[0] == 409
+    assert (await client.call("POST", f"{TOP}/children", data=json.dumps({"name": "A", "folder": {}})))[0] == 409
     for number in range(3):
         await client.put(f"/a/{number}.wav", b"1")
     status, page, _ = await client.call("GET", f"/items/{folder['id']}/children?$top=2")
