@@ -32,6 +32,7 @@ class Call(msgspec.Struct, kw_only=True):
         url: Escaped, with its query.
         headers: Without those that authorise it.
         body: What is sent.
+        flow: What is sent instead, if it is not held.
         kind: What the pacer takes it for.
         expected: Statuses that are no refusals.
         codes: The store's words for statuses, where its own say too little.
@@ -42,6 +43,7 @@ class Call(msgspec.Struct, kw_only=True):
     url: str
     headers: dict[str, str] = {}
     body: list[bytes] = []
+    flow: Body | None = None
     kind: CallKind = CallKind.TRANSFER
     expected: frozenset[int] = frozenset({200, 201, 202, 204})
     codes: Mapping[int, str] = {}
@@ -126,7 +128,7 @@ class Calls:
         return error_of(reply, self._dialect, self._clock.wall())
 
     async def _send(self, call: Call, headers: Mapping[str, str]) -> Answer:
-        body = Body(call.body) if call.body else None
+        body = call.flow or (Body(call.body) if call.body else None)
         try:
             async with Progress() as progress:
                 if body is not None:
