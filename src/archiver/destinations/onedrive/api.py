@@ -10,7 +10,7 @@ import msgspec
 from yarl import URL
 
 from archiver.destinations.onedrive.allowance import Allowance
-from archiver.destinations.onedrive.errors import Reply, pace_error, reply_error
+from archiver.destinations.onedrive.errors import NotThereError, Reply, pace_error, reply_error
 from archiver.destinations.onedrive.wire import decode
 from archiver.destinations.port import CallKind, Context
 from archiver.errors import ConfigError, ReconnectNeededError, ThrottledError
@@ -102,8 +102,10 @@ class Api:
                 error = pace_error(reply, self._clock.wall())
                 if error is not None:
                     raise error
-            if reply.status != 401 or request.url:
+            if reply.status != 401:
                 raise reply_error(reply)
+            if request.url:
+                raise NotThereError("the address of an upload has ended")  # which says nothing of the account
             self._tokens.ran_out(token)  # whether it has expired or was revoked a fresh one will show
         raise ReconnectNeededError("Microsoft Graph does not accept a fresh access token", hint=self._provider.reconnect)
 

@@ -92,6 +92,17 @@ async def test_an_upload_that_has_ended_begins_anew(box: Any, cut_up: Any) -> No
     assert box.calls("upload.begin") == 2
 
 
+@pytest.mark.parametrize("route", ["upload.status", "upload.fragment"])
+async def test_an_address_that_has_ended_says_nothing_of_the_account(box: Any, cut_up: Any, route: str) -> None:
+    """A 401 for it begins the upload anew, and parks nobody."""
+    cut_up(1)
+    saved: list[Session] = []
+    await first(box.open(), streamed(1, DATA, save_session=saved.append, fail_at=4 * GRAIN))
+    box.refuse(401, "unauthenticated", route)
+    receipt_of(await first(box.open(), streamed(1, DATA, session=saved[-1])), DATA)
+    assert box.calls("upload.begin") == 2
+
+
 async def test_a_source_that_gives_other_bytes_begins_anew(box: Any, cut_up: Any) -> None:
     """Old and new bytes are never mixed."""
     cut_up(1)
