@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import http.client
 import json
+import secrets
 import shutil
 import socket
 import subprocess
@@ -65,14 +68,21 @@ class WebDavServer:
         shutil.rmtree(self._place, ignore_errors=True)
 
     def empty(self) -> Path:
-        """A folder of its own under the root."""
-        return Path(tempfile.mkdtemp(dir=self.root))
+        """A folder of its own under the root, made by the server: rclone keeps in mind what it has seen."""
+        name = secrets.token_hex(8)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_START_SECONDS)
+        authorisation = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        connection.request("MKCOL", f"/{name}/", headers={"Authorization": f"Basic {authorisation}"})
+        status = connection.getresponse().status
+        connection.close()
+        assert status == 201, f"{self._kind} made no folder: {status}"
+        return self.root / name
 
     def _command(self) -> list[str]:
         program = str(Path(sys.executable).with_name(self._kind))
         if self._kind == "rclone":
             address = ("--addr", f"127.0.0.1:{self._port}", "--user", USER, "--pass", PASSWORD)
-            return [program, "--config", "", "serve", "webdav", str(self.root), *address, "--dir-cache-time", "0s"]
+            return [program, "--config", "", "serve", "webdav", str(self.root), *address]
         config = self._place / "wsgidav.json"
         users = {USER: {"password": PASSWORD}}
         config.write_text(
