@@ -46,10 +46,11 @@ class Watching:
                     (source.id, customer.epoch, source.state_since): (customer, source)
                     for customer, source in await self._assembly.sources()
                 }
-                for key in self._watched.keys() - wanted.keys():
+                for key in [key for key in self._watched if key not in wanted]:
                     self._end(key)
-                for key in wanted.keys() - self._watched.keys():
-                    self._begin(collectors, key, *wanted[key])
+                for key, (customer, source) in wanted.items():
+                    if key not in self._watched:
+                        self._begin(collectors, key, customer, source)
                 await self._changed.wait()
 
     def _look(self) -> None:

@@ -46,11 +46,18 @@ def is_of_postgresql(thing: object, name: str | None, *_: object) -> bool:
     return name != "deliveries_waiting"
 
 
+def is_of_the_schema(name: str | None, *_: object) -> bool:
+    """What only the migrations make on PostgreSQL, Alembic is not even to look at: the words by which items are found."""
+    return name != "items_words"
+
+
+# SQLAlchemy 2.1 stumbles over a condition that a migration has not checked on old rows (NOT VALID), which it reads and then cannot name.
+@pytest.mark.filterwarnings("ignore:Can't validate argument 'dialect_options'")
 async def test_the_migrations_build_the_schema(database: PostgresDatabase) -> None:
     """Alembic finds no difference."""
 
     def differences(core: sa.Connection) -> list[object]:
-        context = MigrationContext.configure(core, opts={"include_object": is_of_postgresql})
+        context = MigrationContext.configure(core, opts={"include_object": is_of_postgresql, "include_name": is_of_the_schema})
         return list(compare_metadata(context, schema.metadata))
 
     assert await database._looker.core(differences) == []
@@ -65,7 +72,9 @@ async def test_conditions_are_those_of_the_schema(database: PostgresDatabase, em
     """
 
     def made(core: sa.Connection) -> set[tuple[str, str]]:
-        return {(name, text) for name, text in core.exec_driver_sql(query)}
+        # A migration may leave unchecked what is old: it makes the condition weaker, and the old rows keep to it.
+        rows = core.exec_driver_sql(query)
+        return {(name, text.removesuffix(" NOT VALID")) for name, text in rows if not name.startswith("items_words")}
 
     with psycopg.connect(empty_address, autocommit=True) as raw:
         engine = sa.create_engine("postgresql+psycopg://", creator=lambda: raw, poolclass=sa.StaticPool)

@@ -38,5 +38,5 @@ async def test_each_page_has_its_index(database: SqliteDatabase, customer: str |
     """No page is sorted, no table is scanned; what failed is found among what failed."""
     found = await database._writer.core(plans, customer, state)
     assert f"SEARCH deliveries USING {index}" in found
-    assert "SEARCH deliveries USING INDEX deliveries_failed (state=?)" in found, "for the retry"
+    assert "SEARCH deliveries USING INDEX deliveries_causes (state=? AND reason=?)" in found, "for the retry"
     assert not any("SCAN deliveries" in line or "FOR ORDER BY" in line for line in found)
