@@ -33,7 +33,7 @@ def toxic(name: str, direction: Direction) -> Toxic:
 
 @pytest.mark.parametrize(("host", "name", "direction"), CASES, ids=["-".join(case) for case in CASES])
 def test_a_toxic_costs_nothing_but_time(host: str, name: str, direction: Direction, tmp_path: Path) -> None:
-    """Small files and one in chunks, before, while and after the network is ill for a minute and a half; then all is there after the wait of a third try."""
+    """Small files and one in chunks, before, while and after a minute and a half of illness; all is there after a third try's wait."""
 
     async def scenario(world: Cloud) -> None:
         async with FaultProxy(world.sandbox.url) as proxy:

@@ -183,7 +183,7 @@ async def test_keys_are_checked_as_they_are_entered(scene: Scene, tmp_path: Path
     folder = ConnectionSpec(adapter="folder", options={"path": str(tmp_path / "out")})
     link = (await scene.desk.invite("acme", folder)).link
     assert (await scene.desk.look(link)).way == "keys"
-    with pytest.raises(ConfigError, match="does not take .password."):
+    with pytest.raises(ConfigError, match=r"does not take .password."):
         await scene.desk.enter(link, secrets={"password": "x"}, browser=BROWSER)
     found = await scene.desk.enter(link, secrets={}, browser=BROWSER)
     assert found.account.name == str(tmp_path / "out")
