@@ -44,7 +44,7 @@ async def test_every_record_of_every_extension_is_archived(machine: Machine, san
 
 
 @pytest.mark.scenario
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 async def test_kills_lose_neither_records_nor_the_link(machine: Machine, sandbox: SandboxProcess, phones: RingCentral) -> None:
     """Killed again and again, its refresh tokens used once each: everything is archived once, and nobody has to reconnect."""
     await connect(machine, phones, sandbox, ARCHIVER_RINGCENTRAL_REFRESH_TOKEN=phones.login().refresh_token)
@@ -52,7 +52,7 @@ async def test_kills_lose_neither_records_nor_the_link(machine: Machine, sandbox
     for more in (1, 5, 12, 25):
         process = await machine.start("run", ARCHIVER_LOG_LEVEL="debug", ARCHIVER_DEBUG="1")
         asked = len(phones.ledger.requests)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while len(phones.ledger.requests) < asked + more:
                 await asyncio.sleep(0.01)
         process.kill()

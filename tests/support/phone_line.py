@@ -65,7 +65,8 @@ async def judge(phones: RingCentral, sandbox: SandboxProcess) -> None:
     ledger = await sandbox.ledger()
     hashes = [file.sha256 for file in ledger.files]
     wanted = {thing.sha256 for thing in archivable(phones.office)}
-    assert wanted - set(hashes) == set()
+    missing = [hash_ for hash_ in wanted if hash_ not in hashes]
+    assert not missing, "\n".join(file.path for file in ledger.files)
     names = "\n".join(file.path for file in ledger.files)
     for number in [*phones.office.calls, *map(str, phones.office.messages)]:
         assert number in names
