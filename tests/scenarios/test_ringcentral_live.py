@@ -15,7 +15,7 @@ from archiver.sandbox.faults import Fault
 from archiver.sandbox.remote import SandboxProcess
 from archiver.sandbox.ringcentral import RingCentral
 from support.machine import Machine
-from support.phone_line import company, connect, expected, judge, judge_but_limits, until_stored
+from support.phone_line import company, connect, expected, judge, judge_but_limits, until_seen, until_stored
 
 WEBHOOKS = {"ARCHIVER_WEBHOOKS": "127.0.0.1:0"}
 
@@ -53,6 +53,7 @@ async def test_from_hang_up_to_archived(machine: Machine, sandbox: SandboxProces
         if number % 5 == 0:
             phones.office.add_message(people[number % 9], "SMS", subject=f"message {number}")
         await asyncio.sleep(0.4)
+    await until_seen(phones)
     await until_stored(sandbox, expected(phones))
     await judge(phones, sandbox)
     await end(process)
@@ -76,14 +77,14 @@ async def test_lost_webhooks_and_late_rows_cost_time_only(machine: Machine, sand
     for number in range(10):
         phones.office.add_call(people[number % 9], [b"ID3 lost %d" % number], late=float(number % 4))
         phones.office.add_message(people[number % 9], "SMS", subject=f"message {number}", late=float(number % 3))
-    await asyncio.sleep(4)
+    await until_seen(phones)
     await until_stored(sandbox, expected(phones))
     await judge(phones, sandbox)
     await end(process)
 
 
 @pytest.mark.scenario
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 async def test_a_kill_between_hang_up_and_archived_loses_nothing(machine: Machine, sandbox: SandboxProcess, phones: RingCentral) -> None:
     """Killed while calls end; those that ended while nobody listened are found by the next process, under a subscription of its own."""
     await connect(machine, phones, sandbox, poll_interval=600.0)
@@ -102,7 +103,8 @@ async def test_a_kill_between_hang_up_and_archived_loses_nothing(machine: Machin
         for one in phones.bells.subscriptions.values():
             one.told = one.told or 1
     process = await machine.start("run", **WEBHOOKS)
-    await until_stored(sandbox, expected(phones))
+    await until_seen(phones)
+    await until_stored(sandbox, expected(phones), seconds=120)
     await judge_but_limits(phones, sandbox)
     await end(process)
 

@@ -54,6 +54,13 @@ async def until_stored(sandbox: SandboxProcess, count: int, seconds: float = 60.
             await asyncio.sleep(0.05)
 
 
+async def until_seen(phones: RingCentral) -> None:
+    """Returns when every row is there, the late ones too: only then `expected` and `judge` speak of the same."""
+    async with asyncio.timeout(30):
+        while any(row.visible_at > phones.clock.now() for row in (*phones.office.calls.values(), *phones.office.messages.values())):
+            await asyncio.sleep(0.05)
+
+
 def expected(phones: RingCentral) -> int:
     """How many items there are: everything with bytes, a row per call, text and record per message that is written."""
     texts = [message for message in phones.office.messages.values() if message.type in {"SMS", "Pager"}]
