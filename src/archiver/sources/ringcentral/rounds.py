@@ -66,11 +66,14 @@ class Rounds:
         self._owners: dict[str, str] = {}
         self._names: dict[str, str] = {}
         self._people_at = float("-inf")
+        self._hears = hooks is not None
+        self._unheard: set[str] = set()  # streams of which RingCentral may have called while nobody listened
 
     async def pages(self, cursor: str) -> AsyncGenerator[Page, None]:
         """Pages without end; see `archiver.sources.port.Source.discover`."""
         state, written = State.read(cursor), cursor
         began, quiet = self._now(), 0
+        self._unheard = {_CALLS, *state.stores} if self._hears else set()
         while not self._closing:
             self._wake.clear()
             reader = await self._reader(state)
@@ -106,20 +109,20 @@ class Rounds:
         """The stream to look at now: `_CALLS`, an extension's id, or None."""
         now = self._now()
         oldest, store = min(state.stores.items(), key=lambda entry: entry[1].looked_at, default=(None, Stream()))
-        if oldest is not None and self._ready_at(store) > now:
+        if oldest is not None and self._ready_at(oldest, store) > now:
             oldest = None
         if (told := self._webhooks.store(state.stores)) is not None:
             oldest = told
         calls = self._settings.kinds & _CALL_KINDS and (
-            _goes_on(state.calls) or self._ready_at(state.calls) <= now or self._webhooks.next_look <= 0
+            _goes_on(state.calls) or self._ready_at(_CALLS, state.calls) <= now or self._webhooks.next_look <= 0
         )
         # While the call log has to wait for its turn, stores need not: another limit counts for them.
         if calls and (oldest is None or self._api.wait("call-log") <= self._api.wait("message-sync")):
             return _CALLS
         return oldest
 
-    def _ready_at(self, stream: Stream) -> float:
-        return stream.looked_at + self._settings.poll_interval * 1000
+    def _ready_at(self, key: str, stream: Stream) -> float:
+        return 0.0 if key in self._unheard else stream.looked_at + self._settings.poll_interval * 1000
 
     def _is_over(self, state: State, began: Millis) -> bool:
         """Whether every stream was looked at since the round began."""
@@ -131,8 +134,10 @@ class Rounds:
     async def _rest(self, state: State) -> None:
         """Waits until something is due, or the source is closed."""
         now = self._now()
-        streams = [stream for stream in _streams(state) if stream is not state.calls or self._settings.kinds & _CALL_KINDS]
-        due = min((self._ready_at(stream) for stream in streams), default=now + self._settings.poll_interval * 1000)
+        streams = dict(state.stores)
+        if self._settings.kinds & _CALL_KINDS:
+            streams[_CALLS] = state.calls
+        due = min((self._ready_at(key, stream) for key, stream in streams.items()), default=now + self._settings.poll_interval * 1000)
         wait = min((due - now) / 1000, self._people_at + _EXTENSIONS_SECONDS - self._clock.time(), self._webhooks.next_look)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(0.001, wait)):
@@ -154,12 +159,13 @@ class Rounds:
         now = self._now()
         found_by: AsyncIterator[Sequence[Discovery]]
         if due == _CALLS:
-            told = self._webhooks.next_look <= 0
+            told = self._webhooks.next_look <= 0 or _CALLS in self._unheard
             stream, found_by = state.calls, self._calls.look(state, reader, now, told=told)
         else:
             self._webhooks.looking_at_store(due)
             stream = state.stores[due]
             found_by = self._messages.look(due, stream, reader, now)
+        self._unheard.discard(due)
         try:
             async for found in found_by:
                 yield found
