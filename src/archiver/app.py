@@ -6,42 +6,36 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Any
 
 import aiohttp
 
-from archiver import registry
-from archiver.adapter import Option, check_options
-from archiver.connecting import Connecting, glanced, link_of, pinged
+from archiver.connecting import Connecting, link_of
 from archiver.database.browsing import CustomerRow
 from archiver.database.port import DeliveryRow, LaneCounters, WorkerRow
-from archiver.destinations.port import Account, Context, Destination, Pace, Unpaced
+from archiver.destinations.port import Account, Unpaced
 from archiver.engines import Engine, Standing, standing_of
 from archiver.erasing import Erasing, Parting
 from archiver.errors import ArchiverError, ConfigError, DatabaseUnavailableError
 from archiver.hooks import listening
-from archiver.keeping import GivenSecrets, KeptSecrets, opened
 from archiver.lifecycle import DeliveryState
 from archiver.looking import Looking
 from archiver.model import Connection, ConnectionState, Customer, CustomerState, Millis, Role
 from archiver.naming import DEFAULT_TEMPLATE, check_template
 from archiver.observe.address import address_of
 from archiver.observe.pulse import under_way
+from archiver.opening import Opening, name_rules
 from archiver.people import Door
 from archiver.pipeline.assembly import Assembly, Parts
 from archiver.pipeline.collector import Collector
 from archiver.pipeline.contents import Contents
 from archiver.pipeline.events import Listener, ignore_event
 from archiver.pipeline.share import Budget
-from archiver.proof import OWN_SOURCES
 from archiver.proof.auditing import Auditor, audited
 from archiver.proof.prover import Prover
 from archiver.rotation import KeyRing
 from archiver.services import quiet_services
 from archiver.settings import Settings
 from archiver.snapshot import Lookout, Moment, Snapshot, lane_progress
-from archiver.sources.port import Context as SourceContext
-from archiver.sources.port import Hooks, Source
 from archiver.vault import Vault
 from archiver.vault.kms import AwsKms
 from archiver.views import ConnectionSpec, CustomerAdded, CustomerView, Imported, LaneProgress, Progress
@@ -81,14 +75,14 @@ class Archiver:
         provider = AwsKms(settings.kms_key) if settings.kms_key else None
         self._vault = Vault(keys=settings.key.reveal(), key_file=settings.key_file, provider=provider)
         self.auditor = Auditor(engine.database)
-        self.prover = Prover(engine.database, self.auditor, partial(self._open_destination, pace=Unpaced()), clock)
+        self._opening = opening = Opening(engine.database, self._vault, http, clock)
+        self.prover = Prover(engine.database, self.auditor, partial(opening.destination, pace=Unpaced()), clock)
         self.keys = KeyRing(engine.database, self._vault, self.auditor)
         self.connecting = Connecting(engine.database, self._vault, http, clock, auditor=self.auditor, changed=self._changed)
         self.erasing = Erasing(
-            Parting(engine.database, self._vault, http, clock, self._open_destination, link_of), self.auditor, changed=self._changed
+            Parting(engine.database, self._vault, http, clock, opening.destination, link_of), self.auditor, changed=self._changed
         )
         self._assembly: Assembly | None = None
-        self._hooks: Hooks | None = None
         self._lookout = Lookout(engine.database, clock)
         self.door = Door(engine.database, clock)
         self.looking = Looking(engine.database)
@@ -171,9 +165,9 @@ class Archiver:
         self._assembly = Assembly(
             Parts(
                 database=self._database,
-                open_source=self._open_source,
-                open_destination=self._open_destination,
-                name_rules=_name_rules,
+                open_source=self._opening.source,
+                open_destination=self._opening.destination,
+                name_rules=name_rules,
                 clock=self._clock,
                 listener=self._lookout.listening(listener),
                 budget=Budget(settings.uploads_in_flight, settings.bytes_in_flight),
@@ -185,10 +179,10 @@ class Archiver:
         beside = [*beside, self._lookout.watch(self._assembly), quiet.run()]
         reached_at = address_of(settings.webhooks, "webhooks") if settings.webhooks else None
         try:
-            async with listening(settings.webhooks_url, reached_at) as self._hooks:
+            async with listening(settings.webhooks_url, reached_at) as self._opening.hooks:
                 return await fleet.run(self._assembly, stop, drain_seconds=settings.drain_seconds, until_empty=until_empty, beside=beside)
         finally:
-            self._hooks = None
+            self._opening.hooks = None
             with suppress(DatabaseUnavailableError):
                 await self.auditor.record("run", result="stopped")
 
@@ -245,32 +239,13 @@ class Archiver:
         """
         template = DEFAULT_TEMPLATE if path_template is None else path_template
         check_template(template)
-        checked = [(Role.SOURCE, spec, _checked(spec, registry.source(spec.adapter).options)) for spec in sources]
-        checked += [(Role.DESTINATION, spec, _checked(spec, registry.destination(spec.adapter).options)) for spec in destinations]
-        accounts: list[Account | None] = []
-        for role, spec, values in checked:
-            secrets = GivenSecrets(values)
-            if role is Role.SOURCE:
-                context = SourceContext(clock=self._clock, http=self._http, secrets=secrets)
-                await glanced(registry.source(spec.adapter).open(values, context), look=ping)
-                accounts.append(None)
-            else:
-                storage = Context(pace=Unpaced(), clock=self._clock, http=self._http, secrets=secrets)
-                accounts.append(await pinged(registry.destination(spec.adapter).open(values, storage)) if ping else None)
+        given = [*self._opening.given(Role.SOURCE, sources), *self._opening.given(Role.DESTINATION, destinations)]
+        for one in given:
+            await self._opening.try_given(one, ask=ping)
         customer = await self._database.add_customer(name, path_template=template, weight=weight)
-        connections: list[Connection] = []
-        for role, spec, values in checked:
-            secret = {key: values.pop(key) for key in list(values) if key in spec.secrets}
-            sealed = {
-                key: self._vault.seal(text, customer=str(customer.id), adapter=spec.adapter, field=key) for key, text in secret.items()
-            }
-            account = accounts[len(connections)]
-            name_of, kinds = account.name if account else "", spec.kinds
-            connections.append(
-                await self._database.add_connection(customer.id, role, spec.adapter, values, sealed, account=name_of, kinds=kinds)
-            )
+        connections = [await self._opening.keep(one, customer) for one in given]
         self._changed()
-        known = {connection.id: account for connection, account in zip(connections, accounts, strict=True) if account is not None}
+        known = {connection.id: one.account for connection, one in zip(connections, given, strict=True) if one.account is not None}
         return CustomerAdded(customer=customer, connections=connections, accounts=known)
 
     async def customers(self) -> Sequence[CustomerView]:
@@ -315,8 +290,8 @@ class Archiver:
             DatabaseUnavailableError: What was found cannot be written.
         """
         customers = await self._named(name)
-        contents = Contents(self._open_source)
-        collector = Collector(self._database, contents, _name_rules, lambda _: None, clock=self._clock, listener=ignore_event)
+        contents = Contents(self._opening.source)
+        collector = Collector(self._database, contents, name_rules, lambda _: None, clock=self._clock, listener=ignore_event)
         found = new = 0
         unreadable: dict[str, str] = {}
         try:
@@ -372,64 +347,10 @@ class Archiver:
         if self._assembly is not None:
             self._assembly.lanes.look_again()
 
-    # -- opening adapters -----------------------------------------------------------------------------------------------------------
-
-    def _open_source(self, connection: Connection) -> Source:
-        if own := OWN_SOURCES.get(connection.adapter):
-            return own(self._database, connection, self._clock)
-        kept = KeptSecrets(self._database, self._vault, connection)
-        context = SourceContext(clock=self._clock, http=self._http, secrets=kept, hooks=self._hooks)
-        return registry.source(connection.adapter).open(self._values(connection), context)
-
-    def _open_destination(self, connection: Connection, pace: Pace) -> Destination:
-        secrets = KeptSecrets(self._database, self._vault, connection)
-        context = Context(pace=pace, clock=self._clock, http=self._http, secrets=secrets)
-        return registry.destination(connection.adapter).open(self._values(connection), context)
-
     async def look(self, connection: Connection) -> Account:
-        """Whether a connection lets us in, and whose account it is. Writes nothing.
-
-        Raises:
-            ArchiverError: It does not, or cannot be reached.
-        """
-        if connection.role is Role.SOURCE:
-            await glanced(self._open_source(connection))
-            return Account(name="")
-        return await pinged(self._open_destination(connection, Unpaced()))
-
-    def _values(self, connection: Connection) -> dict[str, Any]:
-        """A connection's options and opened secrets."""
-        return {**connection.options, **opened(connection, self._vault)}
+        """Whether a connection lets us in, and whose account it is. Writes nothing. Raises ArchiverError if it does not."""
+        return await self._opening.look(connection)
 
     async def check_key(self) -> bool:
-        """A key that opens nothing is the wrong one: said once and at once, not by every lane.
-
-        Returns:
-            Whether there are credentials at all.
-
-        Raises:
-            ConfigError: None of the credentials that are kept can be opened.
-        """
-        failure: ConfigError | None = None
-        for connection in await self._database.connections():
-            if connection.secrets:
-                try:
-                    self._values(connection)
-                except ConfigError as error:
-                    failure = failure or error
-                else:
-                    return True
-        if failure is not None:
-            raise failure
-        return False
-
-
-def _name_rules(adapter: str) -> str:
-    return registry.destination(adapter).features.name_rules
-
-
-def _checked(spec: ConnectionSpec, declared: tuple[Option, ...]) -> dict[str, Any]:
-    for option in declared:
-        if option.secret and option.name in spec.options:
-            raise ConfigError(f"{spec.adapter}: {option.name} is secret and is not taken as an option", hint=option.help)
-    return check_options(spec.adapter, declared, {**spec.options, **spec.secrets})
+        """Whether there are credentials that the key opens; see `archiver.opening.Opening.check_key`."""
+        return await self._opening.check_key()

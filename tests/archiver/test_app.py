@@ -100,7 +100,7 @@ async def test_secrets_are_sealed_in_the_database(archiver: Archiver, settings: 
     with sqlite3.connect(settings.database) as connection:
         assert "canary" not in "\n".join(connection.iterdump())
     connection.close()
-    opened = archiver._values(added.connections[0])
+    opened = archiver._opening.values(added.connections[0])
     assert opened["refresh_token"] == "canary-token"
 
 
