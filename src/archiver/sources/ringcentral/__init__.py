@@ -15,7 +15,6 @@ source ──> rounds ──> calls ────> api ──> budget
 | `messages` | one extension's message store |
 | `records` | what a row or a message is as discoveries; pure |
 | `parties` | numbers and names as they come: plain, formatted, masked; pure |
-| `inline` | texts and rows that travel within their locator, so that reading them asks nobody |
 | `cursor` | how far each stream has come, and which is not complete |
 | `contents` | the bytes behind an address |
 | `api` | one HTTP call: token, turn, what a refusal means |

@@ -17,8 +17,6 @@ message that is read) is left out of the digest, and makes none.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -26,7 +24,7 @@ from typing import Any
 import msgspec
 
 from archiver.model import Discovery, Kind, Millis
-from archiver.sources.ringcentral.inline import pack
+from archiver.sources.inline import canonical, carried, digest
 from archiver.sources.ringcentral.parties import is_masked, number_of, shown
 from archiver.sources.ringcentral.wire import Record
 
@@ -102,11 +100,11 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
             "to_extension": _extension(row.get("to")),
         }
         if Kind.CALL_LOG in self.kinds:
-            yield _inline(
-                _canonical(row),
+            yield carried(
+                canonical(row),
                 kind=Kind.CALL_LOG,
                 external_id=call_id,
-                part=_digest(row),
+                part=digest(row, _VOLATILE),
                 occurred_at=at,
                 media_type="application/json",
                 owner=self._owner(row),
@@ -167,8 +165,10 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
         }
         about = {**_about(record), "owner_name": self.names.get(extension_id, ""), "to_extension": _extension(record.get("to"))}
         if kind is Kind.SMS:
-            yield _inline(_readable(record), part="text", media_type="text/plain", metadata=about, **known)
-            yield _inline(_canonical(record), part=f"json-{_digest(record)}", media_type="application/json", metadata=about, **known)
+            yield carried(_readable(record), part="text", media_type="text/plain", metadata=about, **known)
+            yield carried(
+                canonical(record), part=f"json-{digest(record, _VOLATILE)}", media_type="application/json", metadata=about, **known
+            )
         if kind is Kind.FAX and known["direction"] == "outbound" and at:
             known["purge_at"] = at + _SENT_FAX_DAYS * _DAY
         attachments = record.get("attachments")
@@ -239,28 +239,3 @@ def _first(parties: Any) -> str:
 def _direction(record: Record) -> str:
     direction = str(record.get("direction") or "").lower()
     return direction if direction in {"inbound", "outbound"} else ""
-
-
-def _canonical(record: Any) -> bytes:
-    """A record as JSON whose bytes hang on nothing but what it says."""
-    text = json.dumps(record, ensure_ascii=False, sort_keys=True, indent=1)
-    return text.encode(errors="backslashreplace") + b"\n"  # halves of emojis become JSON's own escapes
-
-
-def _digest(record: Record) -> str:
-    """What a record says, without what changes by itself."""
-    return hashlib.sha256(_canonical(_lasting(record))).hexdigest()[:10]
-
-
-def _lasting(value: Any) -> Any:
-    match value:
-        case Mapping():
-            return {name: _lasting(item) for name, item in value.items() if name not in _VOLATILE}
-        case list():
-            return [_lasting(item) for item in value]
-        case _:
-            return value
-
-
-def _inline(data: bytes, **known: Any) -> Discovery:
-    return Discovery(locator=pack(data), size=len(data), sha256=hashlib.sha256(data).hexdigest(), **known)

@@ -9,11 +9,11 @@ from contextlib import aclosing
 from archiver.errors import ArchiverError
 from archiver.model import Item
 from archiver.oauth import Credentials
+from archiver.sources.inline import is_inline, unpack
 from archiver.sources.port import Context, Page, Room
 from archiver.sources.replies import read_each
 from archiver.sources.ringcentral.api import Api, Budgets
 from archiver.sources.ringcentral.contents import ROUTES, Contents
-from archiver.sources.ringcentral.inline import is_inline, unpack
 from archiver.sources.ringcentral.rounds import Rounds
 from archiver.sources.ringcentral.settings import RingCentralSettings
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.model import Kind
+from archiver.sources.inline import unpack
 from archiver.sources.ringcentral.calls import iso
-from archiver.sources.ringcentral.inline import unpack
 from archiver.sources.ringcentral.records import Reader, millis_of
 
 ALL = Reader(kinds=frozenset(Kind), owners={"7": "101", "8": "102"})

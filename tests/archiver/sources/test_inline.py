@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.errors import SourceGoneError
-from archiver.sources.ringcentral.inline import is_inline, pack, unpack
+from archiver.sources.inline import is_inline, pack, unpack
 
 
 @given(st.binary(max_size=3000))
