@@ -49,7 +49,7 @@ class LocalFleet:
         async with serving(assembly) as services:
             await assembly.enter(worker, ttl=0)
             tasks = [services.create_task(service) for service in (*assembly.services(), *beside)]
-            watching = services.create_task(Watching(assembly).run())
+            watching = services.create_task(Watching(assembly, self._clock).run())
             emptying = services.create_task(self._until_empty(assembly, stop)) if until_empty else None
             await stop.wait()
             watching.cancel()

@@ -72,7 +72,7 @@ class PostgresFleet:
         assembly.holding.narrow()
         clock, listener = self._clock, self._listener
         member = Member(self._database, assembly, clock=clock, listener=listener, ttl=self._ttl, make_id=self._make_id)
-        watching = Watching(assembly)
+        watching = Watching(assembly, clock)
         balance = Balance(self._database, assembly, member, collecting=watching.busy, clock=clock, listener=listener)
         watching.on_end = balance.look_soon
         async with serving(assembly) as services:

@@ -10,6 +10,7 @@ import logging
 import random
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import aclosing
+from functools import partial
 
 import msgspec
 
@@ -21,7 +22,8 @@ from archiver.pipeline.contents import Contents
 from archiver.pipeline.events import Born, Listener, SourceFailed, SourceParked, SourceResumed
 from archiver.pipeline.patience import Patience
 from archiver.pipeline.reading import level_of
-from archiver.sources.port import Page
+from archiver.pipeline.watch import Watch
+from archiver.sources.port import Page, Source, Told
 from genstage.clock import Clock
 
 __all__ = ["Collected", "Collector"]
@@ -64,6 +66,7 @@ class Collector:
         passed: Sources that were passed over completely, or tried several times in vain.
         failing: Sources that cannot be read now, each with what it says.
         on_parked: Told that a source was parked.
+        on_news: Told that a source has news before its rest is over.
     """
 
     def __init__(  # noqa: PLR0913  its five neighbours and the time
@@ -94,53 +97,75 @@ class Collector:
         self._parked: set[int] = set()
         self._quiet: dict[int, tuple[bool, float]] = {}  # whether the last page that was written had nothing, and when
         self.on_parked: Callable[[], None] = lambda: None
+        self.on_news: Callable[[int], None] = lambda _source_id: None
 
-    async def watch(self, customer: Customer, source: Connection) -> None:
-        """Collects from one source without end; returns if the source is finite, or parked. A source that fails is tried again.
-
-        That the database is away is no failure of the source: it waits, and the page with it.
-        """
+    def begin(self, customer: Customer, source: Connection) -> Watch | None:
+        """A source is watched from now on; None if it is parked: somebody must connect it again."""
         self._watched[source.id] = customer, source
         if source.state is not ConnectionState.ACTIVE:
             self._waits(customer, source, source.reason)
-            return
+            return None
         self._goes_on(customer, source)
+        return Watch(customer, source)
+
+    async def look(self, watch: Watch) -> float | None:
+        """Collects until the source rests. One that fails is told, and rests too; the longer, the more often it failed.
+
+        That the database is away is no failure of the source: it waits, and the page with it.
+
+        Returns:
+            Seconds after which to look again; None if never: the source is finite, or parked.
+        """
         patience = self._patience
         assert patience is not None, "who watches needs patience"  # noqa: S101  a wiring mistake, not a condition of the world
-        failures = 0
-        finished = False
-        while not finished:
-            try:
-                async with aclosing(self._contents.source(source).discover(await patience(self._database.cursor, source.id))) as pages:
-                    async for page in pages:
-                        await patience(self._add, customer, source, page)
-                        failures = 0
-                        self.failing.pop(source.id, None)
-                finished = True
-            except ReconnectNeededError as error:
-                await self.park(source.id, error.message)
-                return
-            except ArchiverError as error:  # also a table that lost a column: nobody else's trouble
-                failures += 1
-                await self._rest(customer, source, error.message, failures)
-            except Exception as error:  # noqa: BLE001  told in the log; a bug in one adapter must not stop everybody else
-                _log.exception("the adapter %s failed", source.adapter)
-                failures += 1
-                await self._rest(customer, source, f"a bug in the adapter ({type(error).__name__}); the log tells more", failures)
+        rest: float | None = None
+        try:
+            if watch.pages is None:
+                source = self._opened(watch.source)
+                watch.pages = source.discover(await patience(self._database.cursor, watch.source.id))
+            async for page in watch.pages:
+                await patience(self._add, watch.customer, watch.source, page)
+                watch.failures = 0
+                self.failing.pop(watch.source.id, None)
+                if page.rest is not None:
+                    rest = page.rest
+                    return rest
+        except ReconnectNeededError as error:
+            await self.park(watch.source.id, error.message)
+        except ArchiverError as error:  # also a table that lost a column: nobody else's trouble
+            return await self._failed(watch, error.message)
+        except Exception as error:  # noqa: BLE001  told in the log; a bug in one adapter must not stop everybody else
+            _log.exception("the adapter %s failed", watch.source.adapter)
+            return await self._failed(watch, f"a bug in the adapter ({type(error).__name__}); the log tells more")
+        finally:
+            if rest is None:
+                await watch.close()
+        return None
 
-    async def _rest(self, customer: Customer, source: Connection, reason: str, failures: int) -> None:
-        """Tells that a source failed, and waits the longer the more often it did."""
+    def _opened(self, connection: Connection) -> Source:
+        source = self._contents.source(connection)
+        if isinstance(source, Told):
+            source.on_news = partial(self._news, connection.id)
+        return source
+
+    def _news(self, source_id: int) -> None:
+        self.on_news(source_id)
+
+    async def _failed(self, watch: Watch, reason: str) -> float:
+        """Tells that a source failed; seconds until it is tried again."""
+        customer, source = watch.customer, watch.source
+        watch.failures += 1
         if source.id not in self.failing and self._patience is not None:
             self._noted.pop(source.id, None)
             await self._patience(self._note_trouble, source, reason)
-        retry_in = min(_LONGEST_REST, 2.0 ** min(failures, 6)) * (0.5 + 0.5 * self._jitter.random())
+        retry_in = min(_LONGEST_REST, 2.0 ** min(watch.failures, 6)) * (0.5 + 0.5 * self._jitter.random())
         failed = SourceFailed(source=source.id, customer=customer.name, reason=reason, retry_in=retry_in)
         self.failing[source.id] = failed
         self._customers[source.id] = customer.id
         self._listener(failed)
-        if failures >= _TRIES:
+        if watch.failures >= _TRIES:
             self.passed.add(source.id)
-        await self._clock.sleep(retry_in)
+        return retry_in
 
     async def park(self, source_id: int, reason: str) -> None:
         """A watched source lets nobody in any more: it waits for a person. Nothing of it is lost, and no item is charged."""
@@ -201,6 +226,8 @@ class Collector:
         return Collected(found, new)
 
     async def _add(self, customer: Customer, source: Connection, page: Page) -> Births:
+        if page.rest is not None and not page.discoveries and not page.complete:
+            return Births(items=0, lanes=frozenset())
         result = Births(items=0, lanes=frozenset()) if self._is_no_news(source, page) else await self._write(customer, source, page)
         if page.complete:
             now = int(self._clock.wall() * 1000)

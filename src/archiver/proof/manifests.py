@@ -119,10 +119,11 @@ class ManifestSource:
         while not self._closing.is_set():
             now = int(self._clock.wall() * 1000)
             found = await self._found(state, before=now - now % _DAY) if self._database is not None else []
-            yield Page(discoveries=found, cursor=msgspec.json.encode(state).decode(), complete=True)
-            rest = (_DAY - now % _DAY) / 1000 + _GRACE_SECONDS
+            rest = min((_DAY - now % _DAY) / 1000 + _GRACE_SECONDS, _LONGEST_REST)
+            until = self._clock.time() + rest
+            yield Page(discoveries=found, cursor=msgspec.json.encode(state).decode(), complete=True, rest=rest)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(rest, _LONGEST_REST)):
+                async with asyncio.timeout(max(0.0, until - self._clock.time())):
                     await self._closing.wait()
 
     async def read_many(self, items: Sequence[Item]) -> Sequence[bytes | ArchiverError]:

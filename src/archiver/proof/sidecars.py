@@ -66,9 +66,10 @@ class SidecarSource:
                     yield Page(discoveries=found, cursor=str(line))
             if len(lines) == _LINES:
                 continue
-            yield Page(discoveries=(), cursor=str(line), complete=True)
+            until = self._clock.time() + _POLL_SECONDS
+            yield Page(discoveries=(), cursor=str(line), complete=True, rest=_POLL_SECONDS)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_POLL_SECONDS):
+                async with asyncio.timeout(max(0.0, until - self._clock.time())):
                     await self._closing.wait()
 
     async def read_many(self, items: Sequence[Item]) -> Sequence[bytes | ArchiverError]:

@@ -16,7 +16,7 @@ Runs under pytest with pytest-asyncio in its automatic mode; needs nothing else.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 
 import msgspec
@@ -31,6 +31,7 @@ __all__ = ["Rig", "SourceConformance", "find", "find_until", "item_of"]
 _MIB = 1024 * 1024
 _PATIENCE_SECONDS = 20.0
 """How long a source may take to find what is there; far more than any needs."""
+_LONGEST_REST = 1.0
 
 
 class Rig(msgspec.Struct, kw_only=True):
@@ -164,7 +165,33 @@ class SourceConformance:
             await anext(discovering)
             await rig.source.close()
             async for page in discovering:
-                assert page.discoveries == []
+                assert not page.discoveries
+
+    async def test_a_rest_is_no_silence(self, rig: Rig) -> None:
+        """A page that says that the source rests tells nothing else but a pass's end; what came meanwhile is found after the rest."""
+        async with asyncio.timeout(_PATIENCE_SECONDS), aclosing(rig.source.discover("")) as discovering:
+            rest = await self._first_rest(discovering)
+            if rest is None:
+                return  # it waits by itself, or ends
+            await rig.add("late", b"late")
+            await asyncio.sleep(min(rest, _LONGEST_REST))
+            found = False
+            async for page in discovering:
+                found = found or any(discovery.external_id == "late" for discovery in page.discoveries)
+                if found or page.rest is not None:
+                    break
+            assert found or rest > _LONGEST_REST, "the first look after a rest finds it"
+
+    async def _first_rest(self, discovering: AsyncIterator[Page]) -> float | None:
+        """What the first page says that comes with a rest; None if none does within a moment."""
+        try:
+            async with asyncio.timeout(_LONGEST_REST):
+                async for page in discovering:
+                    if page.rest is not None:
+                        return page.rest
+        except TimeoutError:
+            return None
+        return None
 
     # -- reading ------------------------------------------------------------------------------------------------------------------------
 

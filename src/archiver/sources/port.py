@@ -16,7 +16,7 @@ from archiver.errors import ArchiverError
 from archiver.model import Discovery, Item, Kind
 from genstage.clock import Clock, SystemClock
 
-__all__ = ["ALONE", "Context", "Hooks", "Paced", "Page", "Ring", "Room", "Source", "SourceAdapter"]
+__all__ = ["ALONE", "Context", "Hooks", "Paced", "Page", "Ring", "Room", "Source", "SourceAdapter", "Told"]
 
 
 Ring = Callable[[Mapping[str, str], bytes], tuple[int, Mapping[str, str]]]
@@ -67,12 +67,16 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
         complete: This page ends a complete pass over what the source has.
         claimed: Of a complete pass: how many items of each kind the source itself says that it has, if it can count them; what of these
             is not known here is missing.
+        rest: Seconds for which the source would now wait by itself; infinite if it waits to be told (see `Told`), None if it does not
+            wait. Who collects lets go of the iterator and asks for its next page when they are over, so that nobody waits in an idle
+            source. Asked earlier, the source waits all the same. A page that has nothing but a rest is not stored.
     """
 
     discoveries: Sequence[Discovery]
     cursor: str
     complete: bool = False
     claimed: Mapping[Kind, int] = {}
+    rest: float | None = None
 
 
 class Source(Protocol):
@@ -132,6 +136,14 @@ class Paced(Protocol):
             wanted: Somebody has items to read, so that discovery, which may spend the same, must leave them their part.
         """
         ...
+
+
+@runtime_checkable
+class Told(Protocol):
+    """A source that hears of news by itself, also while it rests: its next page is worth asking for before the rest is over."""
+
+    on_news: Callable[[], None]
+    """Called at each news; set by whoever collects."""
 
 
 class SourceAdapter(Protocol):

@@ -8,7 +8,7 @@ from typing import Any
 
 from archiver.errors import ConfigError, DatabaseUnavailableError
 from archiver.lifecycle import DeliveryState
-from archiver.model import Discovery, Kind, Role
+from archiver.model import Connection, Customer, Discovery, Kind, Role
 from archiver.pipeline.collector import Collector
 from archiver.pipeline.contents import Contents
 from archiver.pipeline.events import Born, SourceFailed
@@ -28,6 +28,14 @@ def collector(world: World, hints: list[set[int]], away: list[DatabaseUnavailabl
         listener=world.listen,
         patience=Patience(world.clock, ([] if away is None else away).append),
     )
+
+
+async def watch(world: World, some: Collector, customer: Customer, connection: Connection) -> None:
+    """Looks again and again, as the fleet does, until the source ends."""
+    watch = some.begin(customer, connection)
+    assert watch is not None
+    while (rest := await some.look(watch)) is not None:
+        await world.clock.sleep(rest)
 
 
 @in_virtual_time
@@ -94,7 +102,7 @@ async def test_a_bug_in_one_adapter_stops_nobody(world: World) -> None:
     world.put("acme", 4)
     (customer,) = await world.database.customers()
     (connection,) = await world.database.connections(role=Role.SOURCE)
-    await collector(world, []).watch(customer, connection)
+    await watch(world, collector(world, []), customer, connection)
     assert [event.reason for event in world.events if isinstance(event, SourceFailed)] == [
         "a bug in the adapter (ZeroDivisionError); the log tells more"
     ]
@@ -121,7 +129,7 @@ async def test_a_source_that_cannot_be_is_told_and_tried_again(world: World) -> 
     world.put("acme", 4)
     (customer,) = await world.database.customers()
     (connection,) = await world.database.connections(role=Role.SOURCE)
-    await collector(world, []).watch(customer, connection)
+    await watch(world, collector(world, []), customer, connection)
     rests = [event.retry_in for event in world.events if isinstance(event, SourceFailed)]
     assert len(rests) == 3
     assert rests[0] < rests[2] <= 60
@@ -150,7 +158,7 @@ async def test_a_database_that_is_away_is_no_failure_of_the_source(world: World)
     away: list[DatabaseUnavailableError] = []
     some = collector(world, [], away)
     began = world.clock.time()
-    await some.watch(customer, connection)
+    await watch(world, some, customer, connection)
     assert (len(away), asked) == (6, 1)
     assert world.clock.time() - began < 15
     assert some.failing == {}
@@ -177,7 +185,7 @@ async def test_of_a_customer_that_went_it_is_not_told_how_the_sources_are(world:
         watching = []
         for customer in await world.database.customers():
             world.sources[connections[customer.id].id] = source
-            watching.append(group.create_task(some.watch(customer, connections[customer.id])))
+            watching.append(group.create_task(watch(world, some, customer, connections[customer.id])))
         while len(some.failing) < 2:
             await world.clock.sleep(1)
         some.forget([world.customer_ids["acme"]])
@@ -206,7 +214,7 @@ async def test_a_source_without_news_costs_few_writes(world: World) -> None:
     world.sources[world.source_ids["acme"]] = source
     (customer,) = await world.database.customers()
     (connection,) = await world.database.connections(role=Role.SOURCE)
-    await collector(world, []).watch(customer, connection)
+    await watch(world, collector(world, []), customer, connection)
     assert sorted(set(written), key=int) == ["0", "10", "20", "30", "40", "41", "51"]
     assert written[40] == "40"
     assert (await world.counters("acme")).waiting == 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import Final
 
@@ -18,6 +18,7 @@ import msgspec
 
 from archiver.errors import MisconfiguredError, SourceGoneError
 from archiver.model import Discovery, Kind, Millis
+from archiver.sources.paging import pages_of
 from archiver.sources.port import Hooks, Page
 from archiver.sources.ringcentral.api import Api
 from archiver.sources.ringcentral.calls import Calls
@@ -36,7 +37,6 @@ _EXTENSIONS = "/restapi/v1.0/account/~/extension"
 _EXTENSIONS_SECONDS = 900.0  # between two looks at who there is
 _WITHOUT_STORE: Final = frozenset({"IvrMenu", "Announcement", "ParkLocation", "PagingOnly", "ApplicationExtension", "Site", "Room"})
 _NOT_THERE: Final = frozenset({"NotActivated", "Unassigned"})
-_PAGE_ITEMS = 1000
 _LOOKS = 50  # at streams without news, after which the cursor is stored all the same
 _CALLS = ""
 _MESSAGE_KINDS = frozenset({Kind.SMS, Kind.FAX, Kind.VOICEMAIL})
@@ -52,15 +52,26 @@ class Rounds:
         settings: What is fetched, how often, how far back.
         clock: Time.
         hooks: Where RingCentral may call; None if it must be asked.
+        on_news: Told that RingCentral has called.
     """
 
-    def __init__(self, api: Api, contents: Contents, settings: RingCentralSettings, clock: Clock, hooks: Hooks | None = None) -> None:
+    def __init__(  # noqa: PLR0913  its four neighbours, and who is told
+        self,
+        api: Api,
+        contents: Contents,
+        settings: RingCentralSettings,
+        clock: Clock,
+        *,
+        hooks: Hooks | None = None,
+        on_news: Callable[[], None] = lambda: None,
+    ) -> None:
         self._api = api
         self._settings = settings
         self._clock = clock
         self._wake = asyncio.Event()
         self._closing = False
-        self._webhooks = Webhooks(api, hooks, clock, self._wake)
+        self._on_news = on_news
+        self._webhooks = Webhooks(api, hooks, clock, self._told)
         self._calls = Calls(api, contents, settings, self._webhooks.looked_at_calls)
         self._messages = Messages(api, settings)
         self._owners: dict[str, str] = {}
@@ -95,13 +106,26 @@ class Rounds:
                 quiet, written = 0, state.write()
                 yield Page(discoveries=(), cursor=written)
             if due is None:
-                await self._rest(state)
+                until = self._clock.time() + self._rest(state)
+                yield Page(discoveries=(), cursor=written, rest=until - self._clock.time())
+                await self._wait(until)
 
     def close(self) -> None:
         """Ends every walk."""
         self._closing = True
         self._wake.set()
         self._webhooks.close()
+
+    async def _wait(self, until: float) -> None:
+        left = until - self._clock.time()
+        if left > 0 and not self._wake.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._wake.wait()
+
+    def _told(self) -> None:
+        self._wake.set()
+        self._on_news()
 
     # -- who is next ----------------------------------------------------------------------------------------------------------------
 
@@ -131,17 +155,15 @@ class Rounds:
             return False
         return all(stream.looked_at >= began for stream in (*calls, *state.stores.values()))
 
-    async def _rest(self, state: State) -> None:
-        """Waits until something is due, or the source is closed."""
+    def _rest(self, state: State) -> float:
+        """Seconds until something is due."""
         now = self._now()
         streams = dict(state.stores)
         if self._settings.kinds & _CALL_KINDS:
             streams[_CALLS] = state.calls
         due = min((self._ready_at(key, stream) for key, stream in streams.items()), default=now + self._settings.poll_interval * 1000)
         wait = min((due - now) / 1000, self._people_at + _EXTENSIONS_SECONDS - self._clock.time(), self._webhooks.next_look)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(max(0.001, wait)):
-                await self._wake.wait()
+        return max(0.001, wait)
 
     # -- looking --------------------------------------------------------------------------------------------------------------------
 
@@ -151,7 +173,7 @@ class Rounds:
             async for discoveries in found:
                 if discoveries:
                     after = state.write()
-                    for page in _cut(discoveries, before, after):
+                    for page in pages_of(discoveries, before, after):
                         yield page
                     before = after
 
@@ -228,12 +250,3 @@ def _goes_on(stream: Stream) -> bool:
 
 def _streams(state: State) -> list[Stream]:
     return [state.calls, *state.stores.values()]
-
-
-def _cut(discoveries: Sequence[Discovery], before: str, after: str) -> list[Page]:
-    """Pages of at most a thousand; only with the last one of them the state is reached, so the others keep the cursor before it."""
-    last = len(discoveries) - 1
-    return [
-        Page(discoveries=discoveries[at : at + _PAGE_ITEMS], cursor=after if at + _PAGE_ITEMS > last else before)
-        for at in range(0, len(discoveries), _PAGE_ITEMS)
-    ]

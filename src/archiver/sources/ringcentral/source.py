@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
 from archiver.errors import ArchiverError
@@ -30,6 +30,9 @@ class RingCentralSource:
         settings: What is fetched from where.
         credentials: What the account was connected with.
         budgets: The process's.
+
+    Attributes:
+        on_news: See `archiver.sources.port.Told`.
     """
 
     def __init__(self, context: Context, settings: RingCentralSettings, credentials: Credentials, budgets: Budgets) -> None:
@@ -37,10 +40,14 @@ class RingCentralSource:
         api = Api(context, settings.base_url, credentials, budgets)
         self._api = api
         self._contents = Contents(api, context.clock)
-        self._rounds = Rounds(api, self._contents, settings, context.clock, context.hooks)
+        self.on_news: Callable[[], None] = lambda: None
+        self._rounds = Rounds(api, self._contents, settings, context.clock, hooks=context.hooks, on_news=self._told)
 
     def __repr__(self) -> str:
         return f"RingCentralSource({self._settings.base_url!r})"
+
+    def _told(self) -> None:
+        self.on_news()
 
     def discover(self, cursor: str) -> AsyncGenerator[Page, None]:
         """Passes over the call log and every message store, then what changes; see `Source.discover`."""

@@ -7,10 +7,9 @@ it and us answered badly, never comes back: it is deleted and another one made.
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import secrets
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -62,14 +61,14 @@ class Webhooks:
         api: Makes the calls.
         hooks: Where RingCentral may call; None if nobody can reach this process.
         clock: Time.
-        wake: Set when something was told.
+        on_news: Called when something was told.
     """
 
-    def __init__(self, api: Api, hooks: Hooks | None, clock: Clock, wake: asyncio.Event) -> None:
+    def __init__(self, api: Api, hooks: Hooks | None, clock: Clock, on_news: Callable[[], None]) -> None:
         self._api = api
         self._hooks = hooks
         self._clock = clock
-        self._wake = wake
+        self._on_news = on_news
         self._token = secrets.token_urlsafe(24)
         self._address = ""
         self._made: dict[str, float] = {}  # subscription → when it ends, by the clock
@@ -109,7 +108,7 @@ class Webhooks:
                 self._calls.setdefault(str(session), _Call(self._clock.time()))
         elif "/message-store" in event and body.get("extensionId"):
             self._stores[str(body["extensionId"])] = None
-        self._wake.set()
+        self._on_news()
 
     # -- what to look at ------------------------------------------------------------------------------------------------------------
 

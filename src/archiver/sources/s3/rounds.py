@@ -93,7 +93,9 @@ class Rounds:
             if not listing.truncated:
                 if not self._settings.watch:
                     return
-                await self._rest()
+                until = self._clock.time() + self._settings.poll_interval
+                yield Page(discoveries=(), cursor=progress.write(), rest=self._settings.poll_interval)
+                await self._rest(until - self._clock.time())
                 if progress.passing is None and self._clock.time() >= due_at:
                     progress.passing, calls = "", 0
 
@@ -118,7 +120,7 @@ class Rounds:
                 await self._rest(error.retry_after)
         return None
 
-    async def _rest(self, seconds: float | None = None) -> None:
+    async def _rest(self, seconds: float) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._settings.poll_interval if seconds is None else seconds):
+            async with asyncio.timeout(max(0.0, seconds)):
                 await self._closed.wait()

@@ -85,11 +85,13 @@ class SqlTableSource:
             if not self._settings.watch:
                 return
             first = False
-            await self._pause()
+            until = time.monotonic() + self._settings.poll_interval
+            yield Page(discoveries=(), cursor=progress.cursor(), rest=self._settings.poll_interval)
+            await self._pause(until - time.monotonic())
 
-    async def _pause(self) -> None:
+    async def _pause(self, seconds: float) -> None:
         try:
-            async with asyncio.timeout(self._settings.poll_interval):
+            async with asyncio.timeout(max(0.0, seconds)):
                 await self._closing.wait()
         except TimeoutError:
             return

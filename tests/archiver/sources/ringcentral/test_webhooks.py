@@ -165,7 +165,7 @@ async def test_subscriptions_are_renewed_and_made_anew(hooked: tuple[Bench, List
     login = bench.phones.login()
     credentials = Credentials(client_id=login.client_id, client_secret=login.client_secret, assertion=login.jwt)
     api = Api(Context(clock=clock, http=bench.http), bench.phones.url, credentials, Budgets())
-    webhooks = Webhooks(api, listener, clock, asyncio.Event())
+    webhooks = Webhooks(api, listener, clock, lambda: None)
     bells = bench.phones.bells
 
     async def later(seconds: float) -> None:

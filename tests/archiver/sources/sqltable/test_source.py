@@ -275,7 +275,10 @@ async def test_a_row_with_a_senseless_time_is_kept(calls: Calls) -> None:
         page = await anext(discovering)
         assert {found.external_id for found in page.discoveries} == {"bad", "future", "good"}
         calls.add("new", AT + 1, b"x")
-        assert [found.external_id for found in (await anext(discovering)).discoveries] == ["new"]
+        later = await anext(discovering)
+        while not later.discoveries:  # it rests
+            later = await anext(discovering)
+        assert [found.external_id for found in later.discoveries] == ["new"]
     assert source.ignored == {"unreadable time (kept)": 1}
     await source.close()
 

@@ -1,0 +1,37 @@
+"""A source that is watched. Between two looks nobody waits in it: its iterator stands still after the page that said that it rests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+from archiver.model import Connection, Customer
+from archiver.sources.port import Page
+
+__all__ = ["Watch"]
+
+
+class Watch:
+    """One source of a customer that is served, from when its collecting begins until it ends.
+
+    Args:
+        customer: Whose.
+        source: Which.
+
+    Attributes:
+        failures: So many looks in a row were in vain.
+        pages: What it is read by; None before the first look, and after one that failed.
+    """
+
+    __slots__ = ("customer", "failures", "pages", "source")
+
+    def __init__(self, customer: Customer, source: Connection) -> None:
+        self.customer = customer
+        self.source = source
+        self.failures = 0
+        self.pages: AsyncGenerator[Page, None] | None = None
+
+    async def close(self) -> None:
+        """Lets go of the iterator; harmless when there is none."""
+        pages, self.pages = self.pages, None
+        if pages is not None:
+            await pages.aclose()
