@@ -100,7 +100,8 @@ class Assembly:
         )
         self.settlement.control(self.lanes)
         self.careful.on_turn = self.lanes.hint
-        self.fetcher = Fetcher(parts.database, self._patience, self.lanes.awake, parts.clock, self.lanes.went_dry)
+        lanes = self.lanes
+        self.fetcher = Fetcher(parts.database, self._patience, lanes.awake, parts.clock, went_dry=lanes.went_dry, freed=lanes.freed)
         self.collector = Collector(
             parts.database,
             self.contents,

@@ -23,6 +23,7 @@ class Fetcher(Producer[Delivery], dispatcher=KeyedDispatcher()):
         lanes: The lanes that are awake, by id.
         clock: Time.
         went_dry: Told when everything due of a lane was read, and how many of what it asked for are on their way to it.
+        freed: Told when something of a lane was given back.
 
     Attributes:
         reads: How often the database was read.
@@ -30,21 +31,29 @@ class Fetcher(Producer[Delivery], dispatcher=KeyedDispatcher()):
 
     poll_interval = None  # a dry lane has no demand; hints, timers and the sweep wake it
 
-    def __init__(
-        self, database: Database, patience: Patience, lanes: Mapping[LaneId, Lane], clock: Clock, went_dry: Callable[[Lane, int], None]
+    def __init__(  # noqa: PLR0913  its neighbours, the time, and whom it tells
+        self,
+        database: Database,
+        patience: Patience,
+        lanes: Mapping[LaneId, Lane],
+        clock: Clock,
+        *,
+        went_dry: Callable[[Lane, int], None],
+        freed: Callable[[Lane], None],
     ) -> None:
         self._database = database
         self._patience = patience
         self._lanes = lanes
         self._clock = clock
         self._went_dry = went_dry
+        self._freed = freed
         self.reads = 0
 
     async def handle_demand(self, demand: Mapping[LaneId, int]) -> Mapping[LaneId, list[Delivery]]:
         """One read for every lane that asked; lanes with items which their sources give one by one may take a few more."""
         # Two lanes of a customer may want what one source gives: whoever took less of such so far comes first.
         asking = sorted((self._lanes[lane_id] for lane_id in demand if lane_id in self._lanes), key=_paid)
-        deliveries: dict[LaneId, list[Delivery]] = {}
+        taken: dict[Lane, list[Delivery]] = {}
         left = dict(demand)
         begun: set[LaneId] = set()
         while asking:
@@ -54,10 +63,27 @@ class Fetcher(Producer[Delivery], dispatcher=KeyedDispatcher()):
                 fresh = lane.took(found.get(lane.id, ()), left[lane.id])
                 left[lane.id] -= len(fresh)
                 if fresh:
-                    deliveries.setdefault(lane.id, []).extend(fresh)
+                    taken.setdefault(lane, []).extend(fresh)
             asking = read
+        deliveries = {lane.id: kept for lane, fresh in taken.items() if (kept := self._still_asked(lane, fresh))}
         self._tell(demand, deliveries)
         return deliveries
+
+    def _still_asked(self, lane: Lane, fresh: list[Delivery]) -> list[Delivery]:
+        """What the lane still asks for when its read is over; the rest is given back.
+
+        A read has several parts perhaps, and while a later one was under way the lane may have taken its demand back or have fallen. What
+        nobody asks for would lie at this stage until the lane asks again, and one that is to end never does.
+        """
+        if self._lanes.get(lane.id) is not lane:
+            return []
+        asked = min(lane.asked, len(fresh))
+        for delivery in fresh[asked:]:
+            lane.queued -= 1
+            lane.gave_back(delivery.id)
+        if asked < len(fresh):
+            self._freed(lane)
+        return fresh[:asked]
 
     def _tell(self, demand: Mapping[LaneId, int], deliveries: Mapping[LaneId, Sequence[Delivery]]) -> None:
         for lane_id in demand:

@@ -70,17 +70,22 @@ def delivery(lane: LaneId, number: int) -> Delivery:
     return Delivery(key, lane, 1, f"/{key}", 0, 0, 0, None, Item(key, 1, Kind.SMS, str(key), str(key), "text/plain", 5, None, 0))
 
 
-def lane(number: LaneId, asked: int) -> Lane:
+def lane(number: LaneId, asked: int, sources: Sequence[Connection] = ()) -> Lane:
     gate = Gate(Pacer(CLOCK.time()), CLOCK)
     record = LaneRecord(
         customer=Customer(id=number, name=f"c{number}", path_template="/{id}", created_at=0),
         destination=Connection(id=number, customer_id=number, role=Role.DESTINATION, adapter="memory"),
-        sources=(),
+        sources=tuple(sources),
     )
     made = Lane(record, MemoryDestination(Context(pace=Unpaced(), clock=CLOCK)), gate, Circuit(), CLOCK)
     edge: Any = Edge(asked)
     made.subscription = edge
     return made
+
+
+def ignore(lane: Lane) -> None:
+    """Nobody wants to know."""
+    del lane
 
 
 @pytest.fixture
@@ -92,7 +97,7 @@ async def test_all_lanes_are_read_at_once(dry: list[tuple[LaneId, int]]) -> None
     """Demand per lane is the parameter of one read."""
     lanes = {1: lane(1, 5), 2: lane(2, 3)}
     table: Any = Table({1: 100, 2: 100})
-    fetcher = Fetcher(table, PATIENCE, lanes, CLOCK, lambda lane, coming: dry.append((lane.id, coming)))
+    fetcher = Fetcher(table, PATIENCE, lanes, CLOCK, went_dry=lambda lane, coming: dry.append((lane.id, coming)), freed=ignore)
     found = await fetcher.handle_demand({1: 5, 2: 3})
     assert {key: len(rows) for key, rows in found.items()} == {1: 5, 2: 3}
     assert (len(table.reads), fetcher.reads, dry) == (1, 1, [])
@@ -102,7 +107,9 @@ async def test_a_lane_that_comes_short_is_dry(dry: list[tuple[LaneId, int]]) -> 
     """It is told how much is coming; the rest of its demand is taken back."""
     lanes = {1: lane(1, 5), 2: lane(2, 3)}
     table: Any = Table({1: 2})
-    found = await Fetcher(table, PATIENCE, lanes, CLOCK, lambda lane, coming: dry.append((lane.id, coming))).handle_demand({1: 5, 2: 3})
+    found = await Fetcher(
+        table, PATIENCE, lanes, CLOCK, went_dry=lambda lane, coming: dry.append((lane.id, coming)), freed=ignore
+    ).handle_demand({1: 5, 2: 3})
     assert {key: len(rows) for key, rows in found.items()} == {1: 2}
     assert dry == [(1, 2), (2, 0)]
 
@@ -110,7 +117,7 @@ async def test_a_lane_that_comes_short_is_dry(dry: list[tuple[LaneId, int]]) -> 
 async def test_lanes_that_are_gone_are_not_read(dry: list[tuple[LaneId, int]]) -> None:
     """Put away between the ask and the read: no read at all."""
     table: Any = Table({})
-    fetcher = Fetcher(table, PATIENCE, {}, CLOCK, lambda lane, coming: dry.append((lane.id, coming)))
+    fetcher = Fetcher(table, PATIENCE, {}, CLOCK, went_dry=lambda lane, coming: dry.append((lane.id, coming)), freed=ignore)
     assert await fetcher.handle_demand({1: 5}) == {}
     assert fetcher.reads == 0
 
@@ -125,7 +132,7 @@ async def test_a_read_for_a_lane_that_was_put_away_meanwhile_is_dropped(dry: lis
             return await super().waiting(wants, now)
 
     table: Any = Slow({1: 3})
-    fetcher = Fetcher(table, PATIENCE, lanes, CLOCK, lambda lane, coming: dry.append((lane.id, coming)))
+    fetcher = Fetcher(table, PATIENCE, lanes, CLOCK, went_dry=lambda lane, coming: dry.append((lane.id, coming)), freed=ignore)
     assert await fetcher.handle_demand({1: 5}) == {}
     assert not lanes[1].in_flight
 
@@ -146,7 +153,54 @@ async def test_a_lane_that_takes_its_demand_back_while_the_database_is_away_is_n
             return await super().waiting(wants, now)
 
     table: Any = Away({1: 100, 2: 100})
-    fetcher = Fetcher(table, Patience(clock, lambda _: None), lanes, clock, lambda lane, coming: dry.append((lane.id, coming)))
+    fetcher = Fetcher(
+        table, Patience(clock, lambda _: None), lanes, clock, went_dry=lambda lane, coming: dry.append((lane.id, coming)), freed=ignore
+    )
     found = await fetcher.handle_demand({1: 5, 2: 3})
     assert [sorted(wants) for wants in table.reads] == [[1, 2], [2]]
     assert {key: len(rows) for key, rows in found.items()} == {2: 3}
+
+
+async def test_what_is_not_asked_any_more_when_a_long_read_ends_is_given_back() -> None:
+    """The lane took its demand back during a later part of its read, perhaps to end for good: nothing of it stays behind in this stage."""
+    lanes = {1: lane(1, 10)}
+    subscription: Any = lanes[1].subscription
+    freed: list[LaneId] = []
+
+    class Long(Table):
+        async def waiting(self, wants: Mapping[LaneId, Want], now: int) -> Mapping[LaneId, Sequence[Delivery]]:
+            await super().waiting(wants, now)
+            rows = [[delivery(1, n) for n in range(10)], [delivery(1, 10)], [delivery(1, n) for n in range(10, 14)]][len(self.reads) - 1]
+            if len(self.reads) == 3:
+                subscription.outstanding = 2
+            return {1: rows}
+
+    table: Any = Long({})
+    fetcher = Fetcher(table, PATIENCE, lanes, CLOCK, went_dry=lambda *_: None, freed=lambda lane: freed.append(lane.id))
+    assert len((await fetcher.handle_demand({1: 10}))[1]) == 10  # all of it live: the next read has a part for the backfill
+    subscription.outstanding = 5
+    found = await fetcher.handle_demand({1: 5})
+    assert len(table.reads) == 3
+    assert [one.id for one in found[1]] == [1010, 1011]
+    assert (set(lanes[1].in_flight), lanes[1].queued, freed) == ({*range(1000, 1012)}, 12, [1])
+
+
+async def test_what_was_read_for_a_lane_that_fell_during_a_later_part_is_dropped(dry: list[tuple[LaneId, int]]) -> None:
+    """Another one is awake under its id by then, which has not asked for this."""
+    lanes = {1: lane(1, 5), 2: lane(2, 5)}
+
+    class Slow(Table):
+        async def waiting(self, wants: Mapping[LaneId, Want], now: int) -> Mapping[LaneId, Sequence[Delivery]]:
+            if len(self.reads) == 2:
+                lanes[1] = lane(1, 5)
+            return await super().waiting(wants, now)
+
+    table: Any = Slow({1: 5, 2: 5})
+    fetcher = Fetcher(table, PATIENCE, lanes, CLOCK, went_dry=lambda lane, coming: dry.append((lane.id, coming)), freed=ignore)
+    await fetcher.handle_demand({1: 5, 2: 5})
+    for each in lanes.values():  # what was delivered is over: the next read finds the same, in two parts
+        for one in list(each.in_flight):
+            each.gave_back(one)
+    assert list(await fetcher.handle_demand({1: 5, 2: 5})) == [2]
+    assert len(table.reads) == 3
+    assert not lanes[1].in_flight
