@@ -1,13 +1,17 @@
-"""What sources over HTTP have in common: what a refusal means to an item, and reading several items one after the other.
+"""What sources over HTTP have in common: what a refusal means to an item, answers in JSON, names, reading one item after the other.
 
-In: a status and headers, or a source that can stream. Out: errors of the tree, bytes. A provider with words of its own translates those
-itself.
+In: a status and headers, a body, or a source that can stream. Out: errors of the tree, values, bytes. A provider with words of its own
+translates those itself.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
+
+import msgspec
 
 from archiver.errors import (
     ArchiverError,
@@ -20,10 +24,13 @@ from archiver.errors import (
 from archiver.http.replies import retry_after
 from archiver.model import Item
 
-__all__ = ["Streaming", "read_each", "refusal"]
+__all__ = ["Streaming", "clean_name", "decode", "read_each", "refusal"]
 
 _PATIENCE_SECONDS: Final = 30.0
 """After a refusal for the rate which does not say when to come again."""
+
+
+_UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 
 
 class Streaming(Protocol):
@@ -32,6 +39,33 @@ class Streaming(Protocol):
     def stream(self, item: Item, offset: int = 0) -> AsyncIterator[bytes]:
         """The bytes from ``offset`` on; see `archiver.sources.port.Source.stream`."""
         ...
+
+
+def clean_name(text: str) -> str:
+    """A name without control signs, bidirectional overrides and halves of characters."""
+    return _UNFIT.sub("", text).strip()
+
+
+def decode(provider: str, body: bytes, shape: Any) -> Any:
+    """An answer in its shape.
+
+    Args:
+        provider: As people call it.
+        body: JSON, or what should be.
+        shape: A type that msgspec knows.
+
+    Raises:
+        TransientError: It is not JSON, or not of that shape.
+    """
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        pass
+    try:
+        # People write halves of emojis, which the strict decoder refuses; one message must not hide a page of others.
+        return msgspec.convert(json.loads(body.decode(errors="replace")), shape)
+    except (ValueError, RecursionError, msgspec.MsgspecError):
+        raise TransientError(f"{provider} gave an answer that cannot be understood") from None
 
 
 async def read_each(source: Streaming, items: Sequence[Item]) -> Sequence[bytes | ArchiverError]:

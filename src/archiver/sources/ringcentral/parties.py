@@ -10,12 +10,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["clean_name", "is_masked", "number_of", "plain_number", "shown"]
+from archiver.sources.replies import clean_name
+
+__all__ = ["is_masked", "number_of", "plain_number", "shown"]
 
 _FORMATTING = re.compile(r"[\s().\-/\u2010-\u2015\u00a0]+")
 _NUMBER = re.compile(r"\+?[0-9*#]*[xX]*[0-9*#xX]*")
 _MASKED = re.compile(r"[0-9][xX]{2,}")
-_UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 
 
 def plain_number(text: str) -> str:
@@ -30,11 +31,6 @@ def plain_number(text: str) -> str:
 def is_masked(number: str) -> bool:
     """Whether digits of a number are hidden: it must not be compared with others, nor called."""
     return _MASKED.search(number) is not None
-
-
-def clean_name(text: str) -> str:
-    """A name without control signs, bidirectional overrides and halves of characters."""
-    return _UNFIT.sub("", text).strip()
 
 
 def number_of(party: Any) -> str:

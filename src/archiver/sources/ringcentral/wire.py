@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from archiver.errors import TransientError
+from archiver.sources import replies
 
 __all__ = ["Extension", "Listed", "Record", "Synced", "decode"]
 
@@ -64,12 +63,4 @@ def decode(body: bytes, shape: Any) -> Any:
     Raises:
         TransientError: It is not JSON, or not of that shape.
     """
-    try:
-        return msgspec.json.decode(body, type=shape)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        pass
-    try:
-        # People write halves of emojis, which the strict decoder refuses; one message must not hide a page of others.
-        return msgspec.convert(json.loads(body.decode(errors="replace")), shape)
-    except (ValueError, RecursionError, msgspec.MsgspecError):
-        raise TransientError("RingCentral gave an answer that cannot be understood") from None
+    return replies.decode("RingCentral", body, shape)

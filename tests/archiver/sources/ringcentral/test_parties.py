@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.sources.ringcentral.parties import clean_name, is_masked, number_of, plain_number, shown
+from archiver.sources.replies import clean_name
+from archiver.sources.ringcentral.parties import is_masked, number_of, plain_number, shown
 
 
 @pytest.mark.parametrize(
