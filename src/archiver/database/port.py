@@ -263,8 +263,16 @@ class Database(
         """
         ...
 
-    async def save_sessions(self, sessions: Mapping[int, Session]) -> None:
-        """Delivery id → where its chunked upload stands; at chunk boundaries."""
+    async def save_sessions(self, sessions: Mapping[int, Session], epochs: Mapping[int, int]) -> frozenset[int]:
+        """Writes where chunked uploads stand, at chunk boundaries.
+
+        Args:
+            sessions: Delivery id → where it stands.
+            epochs: Customer id → the epoch under which this process owns it.
+
+        Returns:
+            Ids that were **not** written, as `settle` has them: what another owner has promised of a delivery is not overwritten.
+        """
         ...
 
     # -- looking --------------------------------------------------------------------------------------------------------------------

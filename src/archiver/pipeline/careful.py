@@ -19,7 +19,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from archiver.database.port import Database, Start
-from archiver.model import Delivery, LaneId, Session
+from archiver.model import Customer, Delivery, LaneId, Session
 from archiver.pipeline.patience import Patience
 
 __all__ = ["Careful", "CarefulLane"]
@@ -51,6 +51,7 @@ class Careful:
         self._noted: set[int] = set()  # what runs, by the journal
         self._clears: dict[int, bool] = {}  # whether it has ended; False if it was given back
         self._moved: dict[int, tuple[Start, Session]] = {}
+        self._epochs: dict[int, int] = {}  # of the customers of what has moved
         self._writing = asyncio.Lock()
         self._wake = asyncio.Event()
 
@@ -72,12 +73,13 @@ class Careful:
             self._left.pop(customer_id, None)
             self._suspects.pop(customer_id, None)
 
-    def lane(self, lane_id: LaneId, customer_id: int) -> CarefulLane | None:
+    def lane(self, lane_id: LaneId, customer: Customer) -> CarefulLane | None:
         """What a lane that wakes must heed; None if it need not be careful."""
+        customer_id = customer.id
         lanes = self._left.setdefault(customer_id, {}) if self._everybody else self._left.get(customer_id)
         if lanes is None or (lanes.setdefault(lane_id, self._at_once) <= 0 and not self.suspects(customer_id)):
             return None
-        return CarefulLane(self, lane_id, customer_id)
+        return CarefulLane(self, lane_id, customer)
 
     def left(self, customer_id: int, lane_id: LaneId) -> int:
         """How many of the lane's uploads must still end until it need not be careful."""
@@ -152,9 +154,10 @@ class Careful:
         self._clears.update(dict.fromkeys(self._noted - self._starts.keys(), False))
         self._wake.set()
 
-    def moved(self, start: Start, session: Session) -> None:
+    def moved(self, start: Start, session: Session, epoch: int) -> None:
         """The upload has come further than at the deaths of which it was suspect: they are forgotten once that is kept."""
         self._moved[start.delivery_id] = (start, session)
+        self._epochs[start.customer_id] = epoch
         self._wake.set()
 
     async def run(self) -> None:
@@ -193,9 +196,11 @@ class Careful:
         moved, self._moved = self._moved, {}
         try:
             # First that it has moved: else a death in between would leave neither the one nor the other.
-            await self._patience(self._database.save_sessions, {key: session for key, (_, session) in moved.items()})
-            await self._patience(self._database.clear_journal, list(moved))
-            await self._patience(self._database.journal, [start for key, (start, _) in moved.items() if key not in self._clears])
+            sessions = {key: session for key, (_, session) in moved.items()}
+            refused = await self._patience(self._database.save_sessions, sessions, self._epochs)
+            kept = {key: start for key, (start, _) in moved.items() if key not in refused}  # the rest has another owner
+            await self._patience(self._database.clear_journal, list(kept))
+            await self._patience(self._database.journal, [start for key, start in kept.items() if key not in self._clears])
         except BaseException:
             self._moved = moved | self._moved
             raise
@@ -207,15 +212,16 @@ class CarefulLane:
     Args:
         careful: The process's.
         lane_id: Which lane.
-        customer_id: Whose.
+        customer: Whose.
     """
 
-    __slots__ = ("_admitted", "_careful", "_customer_id", "_fewest", "_lane_id", "_offset", "_running", "_seen")
+    __slots__ = ("_admitted", "_careful", "_customer_id", "_epoch", "_fewest", "_lane_id", "_offset", "_running", "_seen")
 
-    def __init__(self, careful: Careful, lane_id: LaneId, customer_id: int) -> None:
+    def __init__(self, careful: Careful, lane_id: LaneId, customer: Customer) -> None:
         self._careful = careful
         self._lane_id = lane_id
-        self._customer_id = customer_id
+        self._customer_id = customer.id
+        self._epoch = customer.epoch
         self._running: set[int] = set()
         self._seen: set[int] = set()  # suspects of this lane
         self._admitted: int | None = None  # the one suspect that was taken from what was read
@@ -286,7 +292,7 @@ class CarefulLane:
         if delivery_id == self._admitted and delivery_id in self._running and session.offset > self._offset:
             self._admitted = None
             self._careful.acquit(self._customer_id, delivery_id)
-            self._careful.moved(Start(delivery_id, self._customer_id), session)
+            self._careful.moved(Start(delivery_id, self._customer_id), session, self._epoch)
             self._careful.end_turn(delivery_id)
 
     def settled(self, delivery_id: int) -> None:

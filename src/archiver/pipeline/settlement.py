@@ -86,7 +86,7 @@ class Settlement:
         self._control: LaneControl | None = None
         self._waiting: list[tuple[Lane, Settled]] = []
         self._writing = 0  # so many of these are being written
-        self._sessions: dict[int, Session] = {}
+        self._sessions: dict[int, tuple[Lane, Session]] = {}
         self._write_number = 1  # of the write that will take the next sessions along
         self._written = 0  # up to this one they are kept
         self._kept = asyncio.Event()  # set, and replaced, whenever that has moved
@@ -138,14 +138,17 @@ class Settlement:
                 control.away(lane, reason, source=source)
         control.freed(lane)
 
-    def save_session(self, delivery_id: int, session: Session) -> None:
-        """Keeps where a chunked upload stands, with the next write."""
-        self._sessions[delivery_id] = session
+    def save_session(self, lane: Lane, delivery_id: int, session: Session) -> None:
+        """Keeps where a chunked upload of the lane stands, with the next write."""
+        self._sessions[delivery_id] = (lane, session)
         self._touch()
 
-    async def keep_session(self, delivery_id: int, session: Session) -> None:
-        """Keeps where an upload stands, and returns when the Database has it."""
-        self.save_session(delivery_id, session)
+    async def keep_session(self, lane: Lane, delivery_id: int, session: Session) -> None:
+        """Keeps where an upload stands, and returns when the Database has it.
+
+        Or when it refused it: then the customer is not held any more, and the lane's gate lets no call through.
+        """
+        self.save_session(lane, delivery_id, session)
         number = self._write_number
         while self._written < number:
             await self._kept.wait()
@@ -160,7 +163,7 @@ class Settlement:
 
     def _give_back(self, lane: Lane, delivery: Delivery, session: Session | None) -> None:
         if session is not None and session != delivery.session:
-            self.save_session(delivery.id, session)
+            self.save_session(lane, delivery.id, session)
         lane.gave_back(delivery.id)
 
     def _defer(self, lane: Lane, delivery: Delivery, outcome: Deferred) -> None:
@@ -317,16 +320,24 @@ class Settlement:
         """Returns when everything reported so far is committed. `run` must be running."""
         await self._idle.wait()
 
+    async def _write_sessions(self) -> None:
+        taken, self._sessions = self._sessions, {}
+        number, self._write_number = self._write_number, self._write_number + 1
+        saved = {delivery_id: pair for delivery_id, pair in taken.items() if not pair[0].dropped}
+        epochs = {lane.customer.id: lane.customer.epoch for lane, _ in saved.values()}
+        try:
+            refused = await self._database.save_sessions({delivery_id: session for delivery_id, (_, session) in saved.items()}, epochs)
+        except DatabaseUnavailableError:
+            self._sessions = saved | self._sessions
+            raise
+        if self._control is not None:
+            for lane in dict.fromkeys(saved[delivery_id][0] for delivery_id in sorted(refused)):
+                self._control.refused(lane)  # before anybody goes on who waits for what was promised
+        self._sessions_are_kept(number)
+
     async def _write(self) -> None:
         if self._sessions:
-            sessions, self._sessions = self._sessions, {}
-            number, self._write_number = self._write_number, self._write_number + 1
-            try:
-                await self._database.save_sessions(sessions)
-            except DatabaseUnavailableError:
-                self._sessions = sessions | self._sessions
-                raise
-            self._sessions_are_kept(number)
+            await self._write_sessions()
         batch = [pair for pair in self._waiting[:_BATCH] if not pair[0].dropped]
         self._waiting[:_BATCH] = batch
         if not batch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -107,9 +108,10 @@ class Waking:
         circuit = self._circuits.setdefault(connection.adapter, Circuit())
         lane = Lane(record, parts.open_destination(connection, gate), gate, circuit, parts.clock, rooms=parts.contents.rooms)
         lane.on_room = self._room
-        lane.careful = parts.careful.lane(lane_id, record.customer.id)
+        lane.careful = parts.careful.lane(lane_id, record.customer)
         settlement = parts.settlement
-        uploader = Uploader(lane, parts.contents, settlement.report, settlement.save_session, settlement.keep_session)
+        save, keep = partial(settlement.save_session, lane), partial(settlement.keep_session, lane)
+        uploader = Uploader(lane, parts.contents, settlement.report, save, keep)
         lane.uploader = parts.pipeline.start(uploader)
         assert self.fetcher is not None, "Lanes.fetch_from was not called"  # noqa: S101  a wiring mistake
         lane.subscription = uploader.subscribe(self.fetcher, key=lane_id, demand="manual", cancel="temporary")

@@ -15,7 +15,7 @@ from archiver.database.port import Start, Worker
 from archiver.destinations.memory import MemoryDestination
 from archiver.destinations.port import Upload
 from archiver.errors import ArchiverError, QuotaFullError
-from archiver.model import Delivery
+from archiver.model import Customer, Delivery
 from archiver.outcome import Outcome
 from archiver.pipeline.careful import Careful
 from archiver.pipeline.events import LaneThrottled
@@ -302,20 +302,25 @@ def careful() -> Careful:
     return Careful(None, Patience(SystemClock(), lambda _: None), 10)  # type: ignore[arg-type]  # nothing is written
 
 
+def customer(number: int) -> Customer:
+    """One of several."""
+    return Customer(id=number, name=f"c{number}", epoch=0, path_template="/{id}", created_at=0)
+
+
 def test_only_the_lanes_of_the_dead_are_careful(careful: Careful) -> None:
     """In a fleet each customer is told for itself, and forgotten when it goes; another death begins anew."""
-    assert careful.lane(1, 1) is None
+    assert careful.lane(1, customer(1)) is None
     careful.expect([1])
-    assert careful.lane(1, 1) is not None
-    assert careful.lane(2, 2) is None
+    assert careful.lane(1, customer(1)) is not None
+    assert careful.lane(2, customer(2)) is None
     careful.count(1, 1, 0)
-    assert careful.lane(1, 1) is None
+    assert careful.lane(1, customer(1)) is None
     careful.expect([1])
-    assert careful.lane(1, 1) is not None
+    assert careful.lane(1, customer(1)) is not None
     careful.forget([1])
-    assert careful.lane(1, 1) is None
+    assert careful.lane(1, customer(1)) is None
     careful.expect_everybody()
-    assert careful.lane(3, 3) is not None
+    assert careful.lane(3, customer(3)) is not None
 
 
 def test_a_turn_is_one_suspects(careful: Careful) -> None:
@@ -343,7 +348,7 @@ def read(delivery_id: int) -> Delivery:
 def test_who_ran_at_fewer_deaths_goes_first(careful: Careful) -> None:
     """Deaths with another cause fall on many; the one with the most goes only when nobody else of what was read is suspect."""
     careful.expect([1])
-    lane = careful.lane(1, 1)
+    lane = careful.lane(1, customer(1))
     assert lane is not None
     careful._suspects[1] = {5: 2, 6: 1, 7: 1}
     found = [read(number) for number in (4, 5, 6, 7)]
@@ -361,7 +366,7 @@ def test_a_dropped_lane_keeps_no_turn(careful: Careful) -> None:
     told: list[set[int]] = []
     careful.on_turn = lambda lanes: told.append(set(lanes))
     careful.expect([1])
-    lane = careful.lane(1, 1)
+    lane = careful.lane(1, customer(1))
     assert lane is not None
     lane.drop()
     careful._suspects[1] = {5: 1}

@@ -55,12 +55,14 @@ class Notes:
         self.epochs = epochs
         return self.refuses
 
-    async def save_sessions(self, sessions: Mapping[int, Session]) -> None:
+    async def save_sessions(self, sessions: Mapping[int, Session], epochs: Mapping[int, int]) -> frozenset[int]:
         """Keeps sessions, or fails as often as it should."""
         if self.failures:
             self.failures -= 1
             raise DatabaseUnavailableError("the disk is full")
-        self.sessions |= sessions
+        self.epochs = epochs
+        self.sessions |= {key: session for key, session in sessions.items() if key not in self.refuses}
+        return self.refuses & sessions.keys()
 
     def freed(self, lane: Lane) -> None:
         """Room returned."""
@@ -306,8 +308,8 @@ async def test_what_must_be_kept_is_kept_before_anything_else_happens(bench: Ben
     """Whoever keeps a session goes on when the Database has it, and all that were saved before it; not when a write has failed."""
     bench.notes.failures = 1
     async with bench.writing():
-        bench.settlement.save_session(1, Session(id="first", offset=0, started_at=1))
-        await bench.settlement.keep_session(2, Session(id="second", offset=0, started_at=1))
+        bench.settlement.save_session(bench.lane, 1, Session(id="first", offset=0, started_at=1))
+        await bench.settlement.keep_session(bench.lane, 2, Session(id="second", offset=0, started_at=1))
     assert {key: session.id for key, session in bench.notes.sessions.items()} == {1: "first", 2: "second"}
     assert bench.notes.failures == 0
 
@@ -318,7 +320,7 @@ async def test_one_that_comes_during_a_write_waits_for_the_next(bench: Bench) ->
     bench.settlement.report(bench.lane, bench.delivery(1), Archived(RECEIPT))
     async with bench.writing(), asyncio.TaskGroup() as group:
         await asyncio.sleep(0)
-        keeps = group.create_task(bench.settlement.keep_session(2, Session(id="s", offset=0, started_at=1)))
+        keeps = group.create_task(bench.settlement.keep_session(bench.lane, 2, Session(id="s", offset=0, started_at=1)))
         for _ in range(10):
             await asyncio.sleep(0)
         assert not keeps.done()
@@ -333,12 +335,22 @@ async def test_nobody_waits_for_what_was_dropped(bench: Bench) -> None:
     bench.settlement.report(bench.lane, bench.delivery(1), Archived(RECEIPT))
     async with bench.writing(), asyncio.TaskGroup() as group:
         await asyncio.sleep(0)
-        group.create_task(bench.settlement.keep_session(2, Session(id="s", offset=0, started_at=1)))
+        group.create_task(bench.settlement.keep_session(bench.lane, 2, Session(id="s", offset=0, started_at=1)))
         await asyncio.sleep(0)
         bench.lane.dropped = True
         bench.settlement.drop(bench.lane)
         bench.notes.holds.set()
     assert bench.notes.sessions == {}
+
+
+async def test_a_promise_that_is_refused_puts_the_customer_in_doubt_before_anybody_goes_on(bench: Bench) -> None:
+    """Another worker may have promised something else: the lane is let fall first, so that its gate lets no call through."""
+    bench.notes.refuses = frozenset({2})
+    async with bench.writing():
+        await bench.settlement.keep_session(bench.lane, 2, Session(id="s", offset=0, started_at=1))
+        assert bench.notes.told == [("refused",)]
+    assert bench.notes.sessions == {}
+    assert bench.notes.epochs == {3: 7}
 
 
 async def test_outcomes_wait_while_the_database_is_away(bench: Bench) -> None:
@@ -371,7 +383,7 @@ async def test_nothing_of_a_dropped_lane_is_written(bench: Bench) -> None:
     """Neither what waits already, nor what is reported afterwards, nor where its uploads stand."""
     bench.settlement.report(bench.lane, bench.delivery(1), Archived(RECEIPT))
     bench.delivery(2)
-    bench.settlement.save_session(2, Session(id="s", offset=8, started_at=1))
+    bench.settlement.save_session(bench.lane, 2, Session(id="s", offset=8, started_at=1))
     bench.lane.drop()
     bench.settlement.drop(bench.lane)
     assert await bench.settle((bench.delivery(3), Archived(RECEIPT))) == []

@@ -59,7 +59,7 @@ class BirthConformance:
         await database.add_births(klm.source, klm.births(2), now=NOW, cursor=None)
         done, waiting = await due(database, klm.lanes[0])
         await database.settle([archived(done)], klm.epochs)
-        await database.save_sessions({waiting.id: Session(id="s", offset=100, started_at=1)})
+        await database.save_sessions({waiting.id: Session(id="s", offset=100, started_at=1)}, klm.epochs)
         changed: dict[str, Any] = {"size": 320, "locator": "elsewhere", "sha256": "ef", "media_type": "text/html"}
         born = await database.add_births(klm.source, klm.births(2, **changed), now=NOW, cursor=None)
         (grown,) = await due(database, klm.lanes[0])

@@ -22,7 +22,7 @@ class SettlingConformance:
         klm = await world(database)
         await database.add_births(klm.source, klm.births(5), now=NOW, cursor=None)
         one, two, three, four, _ = await due(database, klm.lanes[0])
-        await database.save_sessions({one.id: Session(id="s", offset=1, started_at=1)})
+        await database.save_sessions({one.id: Session(id="s", offset=1, started_at=1)}, klm.epochs)
         batch = [
             archived(one),
             settled(two, DeliveryState.WAITING),
@@ -84,10 +84,25 @@ class SettlingConformance:
         one, two = await due(database, klm.lanes[0])
         session = Session(id="s/ä", offset=8 << 30, started_at=5)
         await database.settle([archived(two)], klm.epochs)
-        await database.save_sessions({one.id: session, two.id: session})
+        assert await database.save_sessions({one.id: session, two.id: session}, klm.epochs) == {two.id}
         assert [delivery.session for delivery in await due(database, klm.lanes[0])] == [session]
         await database.settle([settled(one, DeliveryState.WAITING, ready_at=NOW)], klm.epochs)
         assert [delivery.session for delivery in await due(database, klm.lanes[0])] == [None]
+
+    async def test_a_session_is_kept_by_the_owner_only(self, database: Database) -> None:
+        """A worker that lost its customer overwrites no promise of the next one; the rest of what it saves is kept."""
+        klm, lot, sas = [await world(database, name) for name in ("klm", "lot", "sas")]
+        for owner in (klm, lot, sas):
+            await database.add_births(owner.source, owner.births(1), now=NOW, cursor=None)
+        ((one,), (two,), (three,)) = [await due(database, owner.lanes[0]) for owner in (klm, lot, sas)]
+        promised, late = Session(id="promised", offset=0, started_at=1), Session(id="late", offset=0, started_at=1)
+        everybodys = klm.epochs | lot.epochs | sas.epochs
+        assert await database.save_sessions({entry.id: promised for entry in (one, two, three)}, everybodys) == frozenset()
+        stale = klm.epochs | {lot.customer.id: lot.customer.epoch + 1}  # and nothing at all of the third
+        assert await database.save_sessions({entry.id: late for entry in (one, two, three)}, stale) == {two.id, three.id}
+        found = [(await due(database, owner.lanes[0]))[0].session for owner in (klm, lot, sas)]
+        assert found == [late, promised, promised]
+        assert await database.save_sessions({}, {}) == frozenset()
 
     async def test_what_failed_is_tried_again_on_request(self, database: Database) -> None:
         """By customer, reason or id; with no tries charged; archived ones never."""

@@ -262,10 +262,12 @@ class PostgresDatabase(KnowsCompleteness, Browses, KeepsAudit, KeepsPeople, Surv
         """Writes what became of deliveries, in one transaction."""
         return await self._writer.run(settling.settle, settling.Settling.of(settled, epochs, self._now())) if settled else frozenset()
 
-    async def save_sessions(self, sessions: Mapping[int, Session]) -> None:
+    async def save_sessions(self, sessions: Mapping[int, Session], epochs: Mapping[int, int]) -> frozenset[int]:
         """Writes where chunked uploads stand."""
-        if sessions:
-            await self._writer.run(settling.save_sessions, settling.session_values(sessions))
+        if not sessions:
+            return frozenset()
+        written = await self._writer.run(settling.save_sessions, settling.session_values(sessions, epochs))
+        return frozenset(sessions.keys() - written)
 
     # -- looking --------------------------------------------------------------------------------------------------------------------
 

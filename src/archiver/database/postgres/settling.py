@@ -95,8 +95,14 @@ WHERE (customers.id, customers.epoch) IN (SELECT * FROM unnest(%(owners)s::bigin
 """
 
 SESSIONS = """
+WITH owned AS MATERIALIZED (
+    SELECT id FROM customers
+    WHERE id = ANY(%(owners)s::bigint[]) AND ((id, epoch) IN (SELECT * FROM unnest(%(owners)s::bigint[], %(epochs)s::bigint[]))) IS TRUE
+    FOR SHARE
+)
 UPDATE deliveries SET session = given.session FROM unnest(%(id)s::bigint[], %(session)s::text[]) AS given (id, session)
-WHERE deliveries.id = given.id AND deliveries.state = 'waiting'
+WHERE deliveries.id = given.id AND deliveries.state = 'waiting' AND (deliveries.customer_id IN (SELECT id FROM owned)) IS TRUE
+RETURNING deliveries.id
 """
 
 
@@ -176,14 +182,15 @@ def _written(settled: psycopg.Cursor[Any]) -> set[int]:
     return set() if row is None else set(row[0])
 
 
-def save_sessions(raw: Raw, values: Mapping[str, Any]) -> None:
-    """Writes where chunked uploads stand."""
-    raw.execute(SESSIONS, values)
+def save_sessions(raw: Raw, values: Mapping[str, Any]) -> set[int]:
+    """Writes where chunked uploads stand; the ids of those that it wrote."""
+    return {row[0] for row in raw.execute(SESSIONS, values)}
 
 
-def session_values(sessions: Mapping[int, Session]) -> dict[str, str]:
+def session_values(sessions: Mapping[int, Session], epochs: Mapping[int, int]) -> dict[str, str]:
     """Values for `save_sessions`."""
-    return {"id": numbers(sessions), "session": texts([_text(session) for session in sessions.values()])}
+    saved = {"id": numbers(sessions), "session": texts([_text(session) for session in sessions.values()])}
+    return saved | _owners(epochs, epochs)
 
 
 def _line(batch: Sequence[Settled], now: Millis) -> Line | None:

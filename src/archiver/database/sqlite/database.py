@@ -205,10 +205,11 @@ class SqliteDatabase(KnowsCompleteness, Browses, KeepsAudit, KeepsPeople, Survey
             return await self._writer.transact(settling.settle_careful, settled, epochs, self._now())
         return frozenset()
 
-    async def save_sessions(self, sessions: Mapping[int, Session]) -> None:
+    async def save_sessions(self, sessions: Mapping[int, Session], epochs: Mapping[int, int]) -> frozenset[int]:
         """Writes where chunked uploads stand."""
-        if sessions:
-            await self._writer.transact(settling.save_sessions, settling.session_rows(sessions))
+        if not sessions:
+            return frozenset()
+        return await self._writer.transact(settling.save_sessions, settling.session_rows(sessions), epochs)
 
     # -- looking --------------------------------------------------------------------------------------------------------------------
 

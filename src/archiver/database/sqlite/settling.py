@@ -78,9 +78,15 @@ _WRITABLE = """
 
 _SESSIONS = ManyRows(
     "id, session",
-    "UPDATE deliveries SET session = given.session FROM :given WHERE deliveries.id = given.id AND deliveries.state = 'waiting'",
+    """
+    UPDATE deliveries SET session = given.session FROM :given
+    WHERE deliveries.id = given.id AND deliveries.state = 'waiting' AND EXISTS (
+        SELECT 1 FROM customers WHERE customers.id = deliveries.customer_id AND (customers.id, customers.epoch) IN (
+            SELECT json_extract(owned.value, '$[0]'), json_extract(owned.value, '$[1]') FROM json_each(?1) AS owned
+        )
+    )
+    """,
 )
-
 
 _HEAD = "SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1"
 _APPEND = f"INSERT INTO audit ({', '.join(Line.__struct_fields__)}) VALUES ({', '.join('?' * len(Line.__struct_fields__))})"  # noqa: S608  constants
@@ -175,23 +181,29 @@ def settle_hopeful(raw: sqlite3.Connection, batch: Settling) -> None:
 def settle_careful(raw: sqlite3.Connection, settled: Sequence[Settled], epochs: Mapping[int, int], now: Millis) -> frozenset[int]:
     """Writes what may be written of a batch, in the caller's transaction; the ids of the rest."""
     owners = [(customer, epochs[customer]) for customer in {s.customer_id for s in settled} if customer in epochs]
-    ids = {s.delivery_id for s in settled}
-    (text,) = raw.execute(_WRITABLE, (_json(list(ids)), _json(owners))).fetchone()
-    writable = set(msgspec.json.decode(text, type=list[int]))
+    refused = _refused(raw, {s.delivery_id for s in settled}, owners)
     # A delivery that stands in the batch twice is settled once, as it was settled first.
-    first = {s.delivery_id: s for s in reversed(settled) if s.delivery_id in writable}
+    first = {s.delivery_id: s for s in reversed(settled) if s.delivery_id not in refused}
     _write(raw, Settling.of(first.values(), epochs, now))
-    return frozenset(ids - writable)
+    return refused
 
 
-def save_sessions(raw: sqlite3.Connection, rows: Sequence[tuple[int, str]]) -> None:
-    """Writes where chunked uploads stand, in the caller's transaction."""
-    _SESSIONS.execute(raw, rows)
+def save_sessions(raw: sqlite3.Connection, rows: Sequence[tuple[int, str]], epochs: Mapping[int, int]) -> frozenset[int]:
+    """Writes where chunked uploads stand, in the caller's transaction; the ids of those that it did not write."""
+    if _SESSIONS.execute(raw, rows, _json(list(epochs.items()))) == len(rows):
+        return frozenset()
+    return _refused(raw, [delivery for delivery, _ in rows], epochs.items())
 
 
 def session_rows(sessions: Mapping[int, Session]) -> list[tuple[int, str]]:
     """Rows for `save_sessions`."""
     return [(delivery, _text(session)) for delivery, session in sessions.items()]
+
+
+def _refused(raw: sqlite3.Connection, ids: Collection[int], owners: Collection[tuple[int, int]]) -> frozenset[int]:
+    """Those of the deliveries that wait no more, or whose customer is not owned under the epoch given."""
+    (text,) = raw.execute(_WRITABLE, (_json(list(ids)), _json(list(owners)))).fetchone()
+    return frozenset(ids).difference(msgspec.json.decode(text, type=list[int]))
 
 
 def _write(raw: sqlite3.Connection, batch: Settling) -> None:

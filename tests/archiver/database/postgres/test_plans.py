@@ -18,7 +18,7 @@ from archiver.database.conformance.world import LATER, NOW, archived, discovery,
 from archiver.database.port import Birth, Want
 from archiver.database.postgres import births, looking, owning, reading, settling
 from archiver.lifecycle import DeliveryState
-from archiver.model import Connection, Delivery, Item, Kind, Role
+from archiver.model import Connection, Delivery, Item, Kind, Role, Session
 from support.postgres import Server, migrate
 
 pytestmark = pytest.mark.timeout(240)  # filling takes ten seconds, and a minute on a machine that has other things to do
@@ -176,9 +176,11 @@ def test_settling_finds_each_delivery_by_its_key(raw: psycopg.Connection[Any], s
 
 
 def test_sessions_find_their_deliveries_by_key(raw: psycopg.Connection[Any]) -> None:
-    """At chunk boundaries."""
-    values = {"id": "{" + ",".join(map(str, range(2, 1000))) + "}", "session": "{" + ",".join(["x"] * 998) + "}"}
-    check(raw, settling.SESSIONS, values, wanted={"pk_deliveries"}, most=1000)
+    """At chunk boundaries, of many customers at once."""
+    batch = [delivery(number) for number in range(ROWS - 3000, ROWS, 3)]
+    session = Session(id="s", offset=1, started_at=1)
+    values = settling.session_values(dict.fromkeys((one.id for one in batch), session), {one.customer_id: 0 for one in batch})
+    check(raw, settling.SESSIONS, values, wanted={"pk_deliveries", "pk_customers"}, most=2000)
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -103,7 +103,9 @@ async def test_no_statement_scans_a_table(database: SqliteDatabase) -> None:
         return [row[3] for statement in work for row in raw.execute(f"EXPLAIN QUERY PLAN {statement}")]
 
     await database._writer.run(lambda raw: raw.set_trace_callback(seen.append))
-    await database.save_sessions({one.id: Session(id="s", offset=1, started_at=1)})
+    session = Session(id="s", offset=1, started_at=1)
+    await database.save_sessions({one.id: session}, klm.epochs)
+    await database.save_sessions({one.id: session}, {klm.customer.id: 99})
     await database.settle(batch, klm.epochs)
     await database.settle(batch, klm.epochs)
     found = await database._writer.run(plans)
