@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import msgspec
 
 from archiver.sandbox.ringcentral.limits import GroupLimit, GroupMeter
@@ -53,14 +55,20 @@ class Ledger:
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
+        self._answers: Counter[tuple[str, str, int]] = Counter()
 
     def add(self, request: Request) -> None:
         """Writes one down."""
         self.requests.append(request)
+        self._answers[request.group, request.route, request.status] += 1
 
     def count(self, route: str, status: int | None = None) -> int:
         """How often a route was asked (and answered so)."""
-        return sum(request.route == route and status in {None, request.status} for request in self.requests)
+        return sum(times for (_, name, answer), times in self._answers.items() if name == route and status in {None, answer})
+
+    def count_group(self, group: str) -> int:
+        """How often a group's routes were asked."""
+        return sum(times for (name, _, _), times in self._answers.items() if name == group)
 
     def groups(self, meters: dict[tuple[int, str, str], GroupMeter], limits: dict[str, GroupLimit]) -> dict[str, GroupRecord]:
         """What each group's limit saw, all users and applications together."""
