@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Literal, Protocol, runtime_checkable
+from urllib.parse import urlsplit
 
 import msgspec
 
 from archiver.errors import ConfigError
 
-__all__ = ["Claiming", "Option", "OptionType", "Secrets", "check_options"]
+__all__ = ["Claiming", "Option", "OptionType", "Secrets", "check_options", "site_of"]
 
 OptionType = Literal["text", "integer", "number", "boolean", "path", "url"]
 
@@ -28,6 +29,7 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
         optional: May be left out although it has no default.
         secret: Sealed in the vault, never shown; taken from the environment or a prompt, never from the command line.
         main: The option that ``adapter:VALUE`` means; at most one per adapter.
+        site: Of a destination: says whose servers they are, if not everybody's; see `site_of`.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
     optional: bool = False
     secret: bool = False
     main: bool = False
+    site: bool = False
 
 
 class Secrets(Protocol):
@@ -103,6 +106,15 @@ def check_options(adapter: str, declared: tuple[Option, ...], given: Mapping[str
         elif not option.optional:
             raise ConfigError(f"{adapter} needs the option {option.name!r}", hint=option.help)
     return values
+
+
+def site_of(adapter: str, declared: tuple[Option, ...], given: Mapping[str, Any]) -> str:
+    """What is away together: the adapter's name and its options that say where, of an address only the host.
+
+    Everybody's Dropbox is one site; two customers' own servers are two, and that one is away says nothing of the other.
+    """
+    values = [(option, str(given[option.name])) for option in declared if option.site and option.name in given]
+    return " ".join([adapter, *(urlsplit(value).netloc.rpartition("@")[2] if option.type == "url" else value for option, value in values)])
 
 
 def _convert(adapter: str, option: Option, value: Any) -> Any:

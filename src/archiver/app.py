@@ -23,7 +23,7 @@ from archiver.model import Connection, ConnectionState, Customer, CustomerState,
 from archiver.naming import DEFAULT_TEMPLATE, check_template
 from archiver.observe.address import address_of
 from archiver.observe.pulse import under_way
-from archiver.opening import Opening, name_rules
+from archiver.opening import Opening, name_rules, site
 from archiver.people import Door
 from archiver.pipeline.assembly import Assembly, Parts
 from archiver.pipeline.collector import Collector
@@ -168,6 +168,7 @@ class Archiver:
                 open_source=self._opening.source,
                 open_destination=self._opening.destination,
                 name_rules=name_rules,
+                site=site,
                 clock=self._clock,
                 listener=self._lookout.listening(listener),
                 budget=Budget(settings.uploads_in_flight, settings.bytes_in_flight),

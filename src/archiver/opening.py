@@ -12,7 +12,7 @@ import aiohttp
 import msgspec
 
 from archiver import registry
-from archiver.adapter import Option, check_options
+from archiver.adapter import Option, check_options, site_of
 from archiver.connecting import glanced, pinged
 from archiver.database.port import Database
 from archiver.destinations.port import Account, Context, Destination, Pace, Unpaced
@@ -26,7 +26,7 @@ from archiver.vault import Vault
 from archiver.views import ConnectionSpec
 from genstage.clock import Clock
 
-__all__ = ["Given", "Opening", "name_rules"]
+__all__ = ["Given", "Opening", "name_rules", "site"]
 
 
 class Given(msgspec.Struct, kw_only=True):
@@ -169,6 +169,11 @@ class Opening:
 def name_rules(adapter: str) -> str:
     """Which names a destination's storage can take; see `archiver.naming`."""
     return registry.destination(adapter).features.name_rules
+
+
+def site(connection: Connection) -> str:
+    """Whose servers a destination's are: those of one site are away together."""
+    return site_of(connection.adapter, registry.destination(connection.adapter).options, connection.options)
 
 
 def _checked(spec: ConnectionSpec, declared: tuple[Option, ...]) -> dict[str, Any]:

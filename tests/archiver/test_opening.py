@@ -10,8 +10,8 @@ import pytest
 from archiver.app import Archiver, ConnectionSpec
 from archiver.destinations.port import Unpaced
 from archiver.errors import ConfigError
-from archiver.model import Role
-from archiver.opening import Opening, name_rules
+from archiver.model import Connection, Role
+from archiver.opening import Opening, name_rules, site
 from archiver.settings import load
 from archiver.vault import new_key
 
@@ -57,3 +57,19 @@ async def test_a_key_that_opens_nothing_is_said_at_once(archiver: Archiver, tmp_
 def test_each_storage_has_its_rules_of_names() -> None:
     """The rules are those that the destination's features name."""
     assert name_rules("dropbox") == "dropbox"
+
+
+def test_customers_of_one_cloud_share_a_site_and_those_with_servers_of_their_own_do_not() -> None:
+    """The host of an address counts, not its path nor who logs in; a region, a disk and a port are places too."""
+
+    def at(adapter: str, **options: object) -> str:
+        return site(Connection(id=1, customer_id=1, role=Role.DESTINATION, adapter=adapter, options=options))
+
+    assert at("dropbox", api_url="https://api.dropboxapi.com", root="/a") == at("dropbox", api_url="https://api.dropboxapi.com", root="/b")
+    assert at("webdav", url="https://me@nas.example/a") == at("webdav", url="https://nas.example/b") == "webdav nas.example"
+    assert at("webdav", url="https://nas.example:8443/a") != at("webdav", url="https://nas.example/a")
+    assert at("sftp", host="a.example", port=22) == "sftp a.example 22"
+    assert len({at("sftp", host="a.example", port=port) for port in (22, 2222)}) == 2
+    assert len({at("s3", bucket="b", region=region) for region in ("us-east-1", "eu-west-1")}) == 2
+    assert at("s3", bucket="b", region="r", endpoint="https://s3.example") == "s3 r s3.example"
+    assert at("folder", path="/mnt/a") != at("folder", path="/mnt/b")

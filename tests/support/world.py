@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,7 @@ class World:
         self.changed = asyncio.Event()
         self.budget = Budget()
         self.sweep_seconds = 30.0
+        self.site: Callable[[Connection], str] = attrgetter("adapter")
 
     def another_database(self) -> Any:
         """The same file as a process of its own sees it."""
@@ -107,6 +109,7 @@ class World:
                 open_source=self.open_source,
                 open_destination=self.open_destination,
                 name_rules=lambda _: "posix",
+                site=self.site,
                 clock=self.clock,
                 listener=self.listen,
                 budget=self.budget,

@@ -11,6 +11,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from operator import attrgetter
 
 import msgspec
 
@@ -45,6 +46,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
         open_source: Makes a source from its connection.
         open_destination: Makes a destination from its connection, with the lane's pace.
         name_rules: The naming rules that a destination's adapter obeys.
+        site: Whose servers a destination's are: lanes of one site share a circuit; by default those of one adapter do.
         clock: Time.
         listener: Told what happens.
         budget: What bounds the process.
@@ -57,6 +59,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     open_destination: Callable[[Connection, Pace], Destination]
     name_rules: Callable[[str], str]
     clock: Clock
+    site: Callable[[Connection], str] = attrgetter("adapter")
     listener: Listener = ignore_event
     budget: Budget = Budget()
     sweep_seconds: float = 30.0
@@ -91,6 +94,7 @@ class Assembly:
                 settlement=self.settlement,
                 contents=self.contents,
                 open_destination=parts.open_destination,
+                site=parts.site,
                 clock=parts.clock,
                 budget=parts.budget,
                 listener=parts.listener,

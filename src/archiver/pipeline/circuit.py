@@ -1,4 +1,4 @@
-"""The circuit of a provider: when it cannot be reached, one lane probes for all; pure.
+"""The circuit of a provider's site: when it cannot be reached, one lane probes for all; pure.
 
 Without it every lane of an unreachable provider would find out for itself, again and again. It opens after several failures in a row
 (from several lanes, if the provider has several), lets one probe through when its time is over, and closes with the first success.

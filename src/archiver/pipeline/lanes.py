@@ -144,7 +144,7 @@ class Lanes:
             return
         provider = lane.connection.adapter
         circuit = lane.circuit
-        siblings = [other for other in self.awake.values() if other.connection.adapter == provider]
+        siblings = [other for other in self.awake.values() if other.circuit is circuit]
         if circuit.failed(lane.id, now, len(siblings) - 1):
             until = int((self._clock.wall() + circuit.open_until - now) * 1000)
             self._parts.listener(ProviderUnavailable(provider=provider, until=until, reason=reason))

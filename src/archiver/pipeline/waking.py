@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from functools import partial
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -42,6 +43,7 @@ class LaneParts(msgspec.Struct, frozen=True, kw_only=True):
         settlement: Where outcomes go.
         contents: Where bytes come from.
         open_destination: Makes a destination from its connection, with the lane's pace.
+        site: Whose servers a destination's are: lanes of one site share a circuit.
         clock: Time.
         budget: What bounds the process.
         listener: Told what happens.
@@ -57,6 +59,7 @@ class LaneParts(msgspec.Struct, frozen=True, kw_only=True):
     settlement: Settlement
     contents: Contents
     open_destination: Callable[[Connection, Pace], Destination]
+    site: Callable[[Connection], str]
     clock: Clock
     budget: Budget
     listener: Listener
@@ -80,7 +83,7 @@ class Waking:
         self._parts = parts
         self._throttled = throttled
         self._room = room
-        self._circuits: dict[str, Circuit] = {}
+        self._circuits: WeakValueDictionary[str, Circuit] = WeakValueDictionary()  # kept by the lanes that are awake
         self._told: dict[LaneId, float] = {}
         self.fetcher: Producer[Delivery] | None = None
 
@@ -105,7 +108,7 @@ class Waking:
         gate.throttle_until(max(now + connection.throttled_until / 1000 - parts.clock.wall(), self._told.get(lane_id, 0.0)))
         for source in record.sources:
             parts.contents.source(source)
-        circuit = self._circuits.setdefault(connection.adapter, Circuit())
+        circuit = self._circuits.setdefault(parts.site(connection), Circuit())
         lane = Lane(record, parts.open_destination(connection, gate), gate, circuit, parts.clock, rooms=parts.contents.rooms)
         lane.on_room = self._room
         lane.careful = parts.careful.lane(lane_id, record.customer)

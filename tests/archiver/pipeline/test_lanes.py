@@ -78,6 +78,29 @@ async def test_an_unreachable_provider_is_probed_by_one_lane(world: World) -> No
 
 
 @in_virtual_time
+async def test_each_site_has_a_circuit_of_its_own(world: World) -> None:
+    """Three customers' own servers are away: of the fourth, at another host, nothing is held up, and nobody probes for it."""
+    names = ("a", "b", "c", "d")
+    for name in names:
+        await world.add_customer(name)
+        world.put(name, 5)
+    for name in names[:3]:
+        world.prepare[name] = lambda destination: destination.script.fail(UnavailableError("no route"), times=10_000)
+    world.site = lambda connection: "theirs" if connection.id == world.lanes["d"] else "away"
+    assembly = world.assembly()
+    async with world.running(assembly):
+        await world.until(lambda: len(world.seen(ProviderUnavailable)) >= 3)
+        circuits = [assembly.lanes.awake[world.lanes[name]].circuit for name in names[:3]]
+        assert circuits == [circuits[0]] * 3
+        began = world.clock.time()
+        world.put("d", 100, prefix="later-")
+        await world.until(lambda: len(world.stores[world.lanes["d"]].objects) == 105)
+        assert world.clock.time() - began < 5
+        assert circuits[0].is_open
+        assert not assembly.lanes.awake[world.lanes["d"]].circuit.is_open
+
+
+@in_virtual_time
 async def test_a_lost_hint_costs_a_sweep_at_most(world: World) -> None:
     """Another process adds items, and even its write is overlooked: the sweep finds the lane."""
     await world.add_customer("acme")

@@ -28,11 +28,17 @@ class AzureAdapter:
     features = FEATURES
     options = (
         Option(name="container", help="The container; it must be there.", main=True),
-        Option(name="account", help="The storage account."),
+        Option(name="account", help="The storage account.", site=True),
         Option(name="prefix", help="What stands before every name, such as calls/2024.", default=""),
         Option(name="sas_token", help="A shared access signature of the container.", optional=True, secret=True),
         Option(name="account_key", help="Instead of a signature: the account's key, which may do everything.", optional=True, secret=True),
-        Option(name="endpoint", help="Another address than the account's own, for tests and special clouds.", type="url", optional=True),
+        Option(
+            name="endpoint",
+            help="Another address than the account's own, for tests and special clouds.",
+            type="url",
+            optional=True,
+            site=True,
+        ),
         Option(name="tier", help="Hot, Cool or Cold; else the account's own.", optional=True),
         Option(name="immutability", help="unlocked or locked: nobody removes a blob before its time.", optional=True),
         Option(name="retain_days", help="For how many days each blob is kept.", type="integer", optional=True),

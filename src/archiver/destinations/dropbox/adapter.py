@@ -39,7 +39,7 @@ class DropboxAdapter:
         Option(name="access_token", help="Instead of a refresh token: works for hours only.", optional=True, secret=True),
         Option(name="select_user", help="The member of a team whose Dropbox it is, for a team's token: dbmid:….", optional=True),
         Option(name="path_root", help="The namespace that paths begin in, for team spaces: a number.", optional=True),
-        Option(name="api_url", help="Where Dropbox is; another address only for tests.", type="url", default=_API),
+        Option(name="api_url", help="Where Dropbox is; another address only for tests.", type="url", default=_API, site=True),
         Option(name="content_url", help="Where content goes; follows api_url unless set.", type="url", optional=True),
     )
 

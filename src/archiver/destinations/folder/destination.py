@@ -202,7 +202,7 @@ class FolderAdapter:
     summary = "A folder of this machine, or a disk or share that is mounted on it."
     features = FEATURES
     options = (
-        Option(name="path", help="The folder; it is made if only itself is missing.", type="path", main=True),
+        Option(name="path", help="The folder; it is made if only itself is missing.", type="path", main=True, site=True),
         Option(name="fsync", help="Wait until the disk has each file: slower, and survives a power cut.", type="boolean", default=True),
         Option(name="require_mount", help="Refuse to write while nothing is mounted at the folder.", type="boolean", default=False),
     )

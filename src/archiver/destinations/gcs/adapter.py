@@ -33,7 +33,7 @@ class GcsAdapter:
         Option(name="storage_class", help="Such as NEARLINE; else the bucket's own.", optional=True),
         Option(name="retention", help="unlocked or locked: nobody removes an object before its time.", optional=True),
         Option(name="retain_days", help="For how many days each object is kept.", type="integer", optional=True),
-        Option(name="endpoint", help="Another address, for tests only.", type="url", default="https://storage.googleapis.com"),
+        Option(name="endpoint", help="Another address, for tests only.", type="url", default="https://storage.googleapis.com", site=True),
     )
 
     def __init__(self) -> None:

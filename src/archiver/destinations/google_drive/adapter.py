@@ -37,7 +37,7 @@ class GoogleDriveAdapter:
         Option(name="access_token", help="Instead of a refresh token: works for an hour only.", optional=True, secret=True),
         Option(name="shared_drive", help="The id of a shared drive, instead of My Drive; needs the wide scope.", optional=True),
         Option(name="folder_id", help="The id of the folder that the root is in, instead of the Drive's own root.", optional=True),
-        Option(name="api_url", help="Where Google is; another address only for tests.", type="url", default=_API),
+        Option(name="api_url", help="Where Google is; another address only for tests.", type="url", default=_API, site=True),
     )
 
     def __init__(self) -> None:

@@ -44,7 +44,11 @@ class OneDriveAdapter:
         Option(name="drive_id", help="The id of a SharePoint library or of another drive, instead of the account's own.", optional=True),
         Option(name="tenant", help="Who may log in: common, organizations, consumers, or one organisation's id.", default="common"),
         Option(
-            name="api_url", help="Where Microsoft Graph is; another address for national clouds, and for tests.", type="url", default=_API
+            name="api_url",
+            help="Where Microsoft Graph is; another address for national clouds, and for tests.",
+            type="url",
+            default=_API,
+            site=True,
         ),
     )
 

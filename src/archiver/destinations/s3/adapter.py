@@ -34,8 +34,10 @@ class S3Adapter:
         Option(name="access_key", help="The id of the access key."),
         Option(name="secret_key", help="The access key itself.", secret=True),
         Option(name="session_token", help="Of temporary keys; they end within hours.", optional=True, secret=True),
-        Option(name="region", help="Where the bucket is.", default="us-east-1"),
-        Option(name="endpoint", help="Of a store other than Amazon's: https, or this machine itself.", type="url", optional=True),
+        Option(name="region", help="Where the bucket is.", default="us-east-1", site=True),
+        Option(
+            name="endpoint", help="Of a store other than Amazon's: https, or this machine itself.", type="url", optional=True, site=True
+        ),
         Option(name="addressing", help="Where the bucket's name stands: virtual (in the host), path, or auto.", default="auto"),
         Option(name="object_lock", help="governance or compliance: nobody removes an object before its time.", optional=True),
         Option(name="retain_days", help="For how many days each object is locked.", type="integer", optional=True),

@@ -26,8 +26,8 @@ class SftpAdapter:
     summary = "A folder of an SFTP server, whose host key must be known; big files go on after a kill."
     features = FEATURES
     options = (
-        Option(name="host", help="The server's name or number.", main=True),
-        Option(name="port", help="The port of SSH.", type="integer", default=22),
+        Option(name="host", help="The server's name or number.", main=True, site=True),
+        Option(name="port", help="The port of SSH.", type="integer", default=22, site=True),
         Option(name="username", help="Whose account it is."),
         Option(name="host_key", help="The server's public key, its line of known_hosts, or a fingerprint SHA256:….", optional=True),
         Option(name="password", help="The account's password.", optional=True, secret=True),

@@ -23,7 +23,13 @@ class WebDavAdapter:
     summary = "A folder of a WebDAV server, such as Nextcloud or ownCloud; files get their name when they are whole."
     features = FEATURES
     options = (
-        Option(name="url", help="The address of the folder, which must be there: https, or this machine itself.", type="url", main=True),
+        Option(
+            name="url",
+            help="The address of the folder, which must be there: https, or this machine itself.",
+            type="url",
+            main=True,
+            site=True,
+        ),
         Option(name="username", help="Whose account it is.", optional=True),
         Option(name="password", help="Its password, better one for this program alone.", optional=True, secret=True),
         Option(name="token", help="Instead of name and password: a bearer token.", optional=True, secret=True),
