@@ -44,18 +44,25 @@ The next line names the address, URL below, and the credentials of a user of a m
   archiver run
 See what it has, and what it was asked: curl URL/sandbox/stats
 """,
+    "twilio": """\
+The next line names the address, URL below, and the credentials of a made account with subaccounts. Archive what it has:
+  ARCHIVER_TWILIO_API_SECRET=AUTH_TOKEN archiver customers add me \\
+      --from twilio:ACCOUNT_SID --from-option base_url=URL --to folder:PATH
+  archiver run
+See what it has, and what it was asked: curl URL/sandbox/stats
+""",
 }
 
 
 def sandbox(
-    cloud: Literal["dropbox", "gcs", "google", "microsoft", "ringcentral"] = "dropbox",
+    cloud: Literal["dropbox", "gcs", "google", "microsoft", "ringcentral", "twilio"] = "dropbox",
     *,
     port: int = 0,
     state: Path | None = None,
     window: float = 60.0,
     options: Options | None = None,
 ) -> None:
-    """Serve a cloud or a RingCentral on loopback that throttles, fails and keeps a ledger, until it is told to stop.
+    """Serve a cloud or a phone system on loopback that throttles, fails and keeps a ledger, until it is told to stop.
 
     Its first line on standard output is one JSON object with its address.
 
@@ -65,10 +72,11 @@ def sandbox(
     archiver sandbox gcs --port 8703
     archiver sandbox microsoft --port 8704
     archiver sandbox ringcentral --port 8701 --window 6
+    archiver sandbox twilio --port 8706
     ```
 
     Args:
-        cloud: Which: `dropbox`, `gcs` (Google Cloud Storage), `google` (Drive), `microsoft` (OneDrive) or `ringcentral`.
+        cloud: Which: `dropbox`, `gcs` (Google Cloud Storage), `google` (Drive), `microsoft` (OneDrive), `ringcentral`, `twilio`.
         port: Where to listen on 127.0.0.1; 0 takes a free port.
         state: Keep everything in this directory, and go on with what is there (dropbox).
         window: Seconds of the limits' window and penalty; shorter ones save time (ringcentral).

@@ -25,6 +25,7 @@ _NAMES = {
     "sftp": "SFTP",
     "webdav": "WebDAV",
     "ringcentral": "RingCentral",
+    "twilio": "Twilio",
     "folder": "Folder",
     "memory": "Memory",
     "sqltable": "SQL table",

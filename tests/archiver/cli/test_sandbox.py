@@ -13,7 +13,14 @@ from support.machine import Machine
 
 @pytest.mark.parametrize(
     ("cloud", "field"),
-    [("dropbox", "directory"), ("gcs", "service_account"), ("google", "refresh_token"), ("microsoft", "drive_id"), ("ringcentral", "jwt")],
+    [
+        ("dropbox", "directory"),
+        ("gcs", "service_account"),
+        ("google", "refresh_token"),
+        ("microsoft", "drive_id"),
+        ("ringcentral", "jwt"),
+        ("twilio", "auth_token"),
+    ],
 )
 async def test_each_cloud_says_where_it_is_and_ends_when_told(tmp_path: Path, cloud: str, field: str) -> None:
     """The first line is JSON with what a person needs to try it; what to do with it stands on standard error."""

@@ -13,23 +13,25 @@ from archiver.sources.folder.sidecar import Sidecar
 from archiver.sources.memory import ADAPTER as MEMORY
 from archiver.sources.ringcentral import ADAPTER as RINGCENTRAL
 from archiver.sources.sqltable import ADAPTER as SQLTABLE
+from archiver.sources.twilio import ADAPTER as TWILIO
 
 DOCS = Path(__file__).parents[3] / "docs"
 SOURCES = (DOCS / "sources.md").read_text()
 NAMING = (DOCS / "naming.md").read_text()
 
 
-@pytest.mark.parametrize(("adapter", "options"), [(adapter.name, adapter.options) for adapter in (FOLDER, MEMORY, RINGCENTRAL, SQLTABLE)])
+@pytest.mark.parametrize(("adapter", "options"), [(adapter.name, adapter.options) for adapter in (FOLDER, MEMORY, RINGCENTRAL, SQLTABLE, TWILIO)])
 def test_every_option_of_a_source_is_documented(adapter: str, options: tuple[Option, ...]) -> None:
     """In the adapter's own section."""
     section = SOURCES.split(f"\n## {adapter}\n")[1].split("\n## ")[0]
     assert [option.name for option in options if f"`{option.name}`" not in section] == []
 
 
-def test_every_option_of_ringcentral_has_its_default_and_meaning() -> None:
+@pytest.mark.parametrize(("adapter", "options"), [(adapter.name, adapter.options) for adapter in (RINGCENTRAL, TWILIO)])
+def test_every_option_of_a_phone_system_has_its_default_and_meaning(adapter: str, options: tuple[Option, ...]) -> None:
     """On its own page, in the table."""
-    page = (DOCS / "ringcentral.md").read_text()
-    assert [option.name for option in RINGCENTRAL.options if f"\n| `{option.name}`" not in page] == []
+    page = (DOCS / f"{adapter}.md").read_text()
+    assert [option.name for option in options if f"\n| `{option.name}`" not in page] == []
 
 
 def test_every_reason_and_every_key_of_a_sidecar_is_documented() -> None:
