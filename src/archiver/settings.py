@@ -136,6 +136,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             description="Where workers share a PostgreSQL database: one that is not heard of for so long is taken for dead, in seconds.",
         ),
     ] = 15.0
+    database_wait_seconds: Annotated[
+        float,
+        msgspec.Meta(
+            ge=0,
+            description="How long `archiver run` waits at its start for a database that is away, in seconds; 0 for not at all.",
+        ),
+    ] = 300.0
     notify_webhook: Annotated[
         Secret, _field("The web address that is told of connections which need somebody; https, or this machine. Empty for none.")
     ] = Secret("")

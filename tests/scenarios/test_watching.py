@@ -7,9 +7,11 @@ import json
 import signal
 import socket
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
+from psycopg import sql
 
 from support.machine import Machine, write_files
 from support.postgres import OwnServer
@@ -90,3 +92,58 @@ async def test_a_database_that_is_away(tmp_path: Path) -> None:
             process.send_signal(signal.SIGTERM)
             await process.communicate()
             assert process.returncode == 0
+
+
+async def next_line(process: asyncio.subprocess.Process, event: str) -> dict[str, Any]:
+    """The next line of the log that tells of this event."""
+    assert process.stderr is not None
+    async with asyncio.timeout(60):
+        while True:
+            line = json.loads(await process.stderr.readline())
+            if line["event"] == event:
+                return dict(line)
+
+
+async def test_a_database_that_comes_late(tmp_path: Path) -> None:
+    """As after a reboot: the process says once that it waits, lives, is not ready, asks for patience, and goes on by itself."""
+    machine = Machine(tmp_path)
+    with OwnServer() as server, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        database = {"ARCHIVER_DATABASE": server.create("archiver_test_late")}
+        await machine.archiver("customers", "add", "acme", "--from", "memory:5", "--to", f"folder:{tmp_path}", **database)
+        server.stop()
+        notify.bind(str(tmp_path / "notify"))
+        notify.settimeout(60)
+        process = await machine.start("run", "--metrics", "127.0.0.1:0", NOTIFY_SOCKET=str(tmp_path / "notify"), **database)
+        waiting = await next_line(process, "WaitingForDatabase")
+        assert (await asyncio.to_thread(notify.recv, 4096)).startswith(b"EXTEND_TIMEOUT_USEC=")
+        async with aiohttp.ClientSession(f"http://{waiting['metrics']}") as http:
+            answers = [await http.get(path) for path in ("/livez", "/readyz", "/metrics")]
+            assert [answer.status for answer in answers] == [200, 503, 200]
+            assert "database: does not answer" in await answers[1].text()
+        server.start()
+        assert (await next_line(process, "DatabaseAnswers"))["seconds"] >= 1
+        await next_line(process, "Serving")
+        process.send_signal(signal.SIGTERM)
+        _, logged = await process.communicate()
+    assert process.returncode == 0
+    assert b"WaitingForDatabase" not in logged
+
+
+async def test_a_database_that_does_not_come(tmp_path: Path) -> None:
+    """Waiting has an end that can be set; what it cannot mend, such as a wrong password, is told at once."""
+    machine = Machine(tmp_path)
+    with OwnServer() as server:
+        wrong = server.address_by_port("postgres").replace("postgres@", "postgres:canary-password@")
+        server.execute(sql.SQL("ALTER USER postgres PASSWORD 'another'"))
+        (server.folder / "pg_hba.conf").write_text("local all all trust\nhost all all all scram-sha-256\n")
+        server.execute(sql.SQL("SELECT pg_reload_conf()"))
+        told = await machine.archiver("run", code=78, ARCHIVER_DATABASE=wrong)
+        assert "password authentication failed" in told
+        assert "WaitingForDatabase" not in told
+        assert "canary" not in told
+        server.stop()
+        told = await machine.archiver("run", code=75, ARCHIVER_DATABASE=server.address, ARCHIVER_DATABASE_WAIT_SECONDS="1.5")
+        assert told.count("WaitingForDatabase") == 1
+        assert "the database is not available" in told.splitlines()[-2] + told.splitlines()[-1]
+        told = await machine.archiver("run", code=75, ARCHIVER_DATABASE=server.address, ARCHIVER_DATABASE_WAIT_SECONDS="0")
+        assert "WaitingForDatabase" not in told

@@ -15,6 +15,7 @@ from archiver.cli.options import Options, settings_of
 from archiver.cli.output import Output, bytes_text
 from archiver.cli.progress import Display, live
 from archiver.cli.signals import draining
+from archiver.cli.starting import serving
 from archiver.cli.status import tell_parked
 from archiver.cli.version import installed_version
 from archiver.cli.watching import Watch, watching
@@ -75,7 +76,7 @@ async def run(  # noqa: PLR0913  each is a flag
         log_items=log_items,
     )
     stop = asyncio.Event()
-    async with Archiver.open(settings, serve=True) as archiver:
+    async with serving(settings) as archiver:
         page = await open_console(archiver, out)
         if not await archiver.customers():
             out.say("There are no customers yet; add some from elsewhere: archiver customers add NAME --from folder:PATH --to folder:PATH")
