@@ -193,7 +193,8 @@ class Twilio:
         account = accounts.get(sid)
         if account is None:
             raise not_found(request.path)
-        if account is not holder and not (user == holder.sid and account.owner == holder.sid):
+        others = account is not holder and not (user == holder.sid and account.owner == holder.sid)
+        if others or account.status == "suspended":
             raise unauthenticated()
         if account.status == "closed":
             raise not_found(request.path)

@@ -60,7 +60,7 @@ class Budget:
             self._full = True
             return _SOON
         self._flying += 1
-        self._full = self._full or self._left(look=False) <= 0
+        self._full = self._full or self._left(look=look) <= 0
         return Grant(now)
 
     def room(self, now: float) -> Room:
@@ -92,7 +92,7 @@ class Budget:
             self.window = max(_FEWEST, self.window // 2)
             self._refusals += 1
             self._full, self._ended, self._cautious = False, 0, True
-        rest = min(_LONGEST_REST, _FIRST_REST * 2.0 ** (self._refusals - 1)) if retry_after is None else retry_after
+        rest = min(_LONGEST_REST, _FIRST_REST * 2.0 ** min(self._refusals - 1, 9)) if retry_after is None else retry_after
         self._held_until = max(self._held_until, now + rest)
         return self._held_until - now
 
