@@ -11,6 +11,7 @@ import asyncio
 import json
 import random
 import resource
+import signal
 import statistics
 import sys
 import time
@@ -150,9 +151,7 @@ class Watch:
             await asyncio.sleep(options.seconds)
             self.idle = (time.process_time() - before) / (time.monotonic() - at)
         else:
-            while time.monotonic() - began < options.seconds and not (
-                options.until and self._assembly.settlement.archived >= options.until
-            ):
+            while time.monotonic() - began < options.seconds and not stop.is_set():
                 if self.first is None and self._assembly.settlement.archived:
                     self.first = time.time() - self._process.create_time()
                 await asyncio.sleep(_TICK)
@@ -215,6 +214,7 @@ async def serve(options: argparse.Namespace) -> dict[str, Any]:
         assembly.settlement.report = reported  # type: ignore[method-assign]  # a look at what passes
     fleet = PostgresFleet(database, clock) if "://" in options.database else LocalFleet(clock)
     stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     began, cpu = time.monotonic(), time.process_time()
     await fleet.run(assembly, stop, drain_seconds=5.0, until_empty=options.until_empty, beside=[watch.run(stop)])
     seconds = time.monotonic() - began
@@ -245,7 +245,6 @@ def main() -> None:
     parser.add_argument("database")
     parser.add_argument("--customers", type=int, required=True)
     parser.add_argument("--seconds", type=float, default=600.0, help="at most")
-    parser.add_argument("--until", type=int, help="stop when so many are archived")
     parser.add_argument("--until-empty", action="store_true")
     parser.add_argument("--births", type=float, default=0.0, help="items a second that are born for quiet customers")
     parser.add_argument("--limit", type=float, help="calls a second that each storage takes")

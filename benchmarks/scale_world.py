@@ -6,10 +6,12 @@ import asyncio
 import sqlite3
 from pathlib import Path
 
+import psycopg
+
 from archiver.database.sqlite import SqliteDatabase
 from archiver.naming import DEFAULT_TEMPLATE
 
-__all__ = ["AIRLINE", "build_postgres", "build_sqlite", "put_off", "settle_quiet"]
+__all__ = ["AIRLINE", "build_postgres", "build_sqlite", "fill_postgres", "put_off", "settle_quiet"]
 
 AIRLINE = 1
 """The number of the customer that has nearly everything, and of its destination: its lane."""
@@ -80,18 +82,31 @@ def build_sqlite(path: Path, *, customers: int, items: int, airline: int, now: i
     raw.close()
 
 
-def build_postgres(address: str, *, customers: int, items: int, airline: int, now: int) -> None:
-    """The same in an empty PostgreSQL database that has the newest schema."""
-    import psycopg  # noqa: PLC0415  only who measures PostgreSQL needs it
+_POSTGRES = {"numbers": "SELECT n FROM generate_series(1, {count}) AS n", "empty_map": r"'\x80'::bytea", "nothing": "''::bytea"}
 
-    dialect = {"numbers": "SELECT n FROM generate_series(1, {count}) AS n", "empty_map": r"'\x80'::bytea", "nothing": "''::bytea"}
+
+def build_postgres(address: str, *, customers: int, now: int) -> None:
+    """The same customers, with nothing waiting yet, in an empty PostgreSQL database that has the newest schema."""
     with psycopg.connect(address) as raw:
-        for statement in _statements(customers, items, airline, now, dialect):
+        for statement in _statements(customers, 0, 0, now, _POSTGRES):
             raw.execute(statement)
-        for table in ("customers", "connections", "items", "deliveries"):
+        for table in ("customers", "connections"):
             raw.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))")  # noqa: S608
     with psycopg.connect(address, autocommit=True) as raw:
         raw.execute("VACUUM ANALYZE")
+
+
+def fill_postgres(address: str, *, customers: int, items: int, now: int) -> None:
+    """Gives each of the customers its part of so many items, all of them due, in one moment."""
+    with psycopg.connect(address) as raw:
+        for statement in _statements(customers, items, 0, now, _POSTGRES)[-3:-1]:
+            raw.execute(statement)
+        raw.execute(
+            "UPDATE lane_counters SET waiting = n FROM (SELECT lane, count(*) AS n FROM deliveries GROUP BY lane) AS found "
+            "WHERE found.lane = lane_counters.lane"
+        )
+        for table in ("items", "deliveries"):
+            raw.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))")  # noqa: S608
 
 
 def put_off(path: Path, until: int) -> None:

@@ -43,8 +43,12 @@ _TRIES = 5  # of a transaction that was taken back for another's sake
 _SESSION = "SET jit = off; SET idle_in_transaction_session_timeout = '15s'; SET lock_timeout = '10s'"
 
 # The hot statements find everything by its key, so one plan is right for any number of rows; a new one for each batch costs more than it
-# gains, and one that is made for a thousand rows reads whole tables.
-_HOT = "; SET plan_cache_mode = force_generic_plan"
+# gains, and one that is made for a thousand rows reads whole tables. But a plan that is made while the tables are empty reads whole tables,
+# too, until somebody analyses them: so the one plan is made when they have grown.
+_GROWING = "SET plan_cache_mode = force_custom_plan"
+_GROWN = "SET plan_cache_mode = force_generic_plan"
+_IS_GROWN = "SELECT pg_relation_size(to_regclass('deliveries')) >= 4194304"
+_GROWING_SECONDS = 1.0  # between two looks at whether they have
 
 
 @contextlib.contextmanager
@@ -78,11 +82,15 @@ class Handle:
         address: Where to connect.
         name: For the thread's name.
         hot: Whether its statements are always the same few.
+        monotonic: Seconds.
     """
 
-    def __init__(self, address: Address, name: str, *, hot: bool) -> None:
+    def __init__(self, address: Address, name: str, *, hot: bool, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._address = address
-        self._session = _SESSION + (_HOT if hot else "")
+        self._hot = hot
+        self._monotonic = monotonic
+        self._growing = False  # while it is hot, and a plan for ever would be too early
+        self._next_look = 0.0
         self._thread = WorkThread(f"archiver-database-{name}")
         self._raw: Raw | None = None
         self._core: sa.Connection | None = None
@@ -135,7 +143,7 @@ class Handle:
                 self._watch = None
 
     def _look_after(self) -> None:
-        if self._busy_since is not None and time.monotonic() - self._busy_since >= HANG_SECONDS:
+        if self._busy_since is not None and self._monotonic() - self._busy_since >= HANG_SECONDS:
             self._break_off()
         self._watch = asyncio.get_running_loop().call_later(HANG_SECONDS / 4, self._look_after)
 
@@ -150,7 +158,7 @@ class Handle:
             break_off(self._raw)
 
     def _try(self, call: Callable[[], T]) -> T:
-        self._busy_since = time.monotonic()
+        self._busy_since = self._monotonic()
         try:
             for left in reversed(range(_TRIES)):
                 try:
@@ -174,8 +182,17 @@ class Handle:
                 self._raw = self._address.connect()
             except psycopg.OperationalError as error:
                 raise refused(error) from None
-            self._raw.execute(self._session)
+            self._raw.execute(f"{_SESSION}; {_GROWING}" if self._hot else _SESSION)
+            self._growing, self._next_look = self._hot, 0.0
+        if self._growing and self._monotonic() >= self._next_look:
+            self._look_whether_grown(self._raw)
         return self._raw
+
+    def _look_whether_grown(self, raw: Raw) -> None:
+        self._next_look = self._monotonic() + _GROWING_SECONDS
+        if raw.execute(_IS_GROWN).fetchone() == (True,):
+            raw.execute(_GROWN)
+            self._growing = False
 
     def _dressed(self, raw: Raw) -> sa.Connection:
         """The connection as SQLAlchemy's; made when it is first wanted."""

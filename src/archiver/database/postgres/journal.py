@@ -34,7 +34,7 @@ FOR NO KEY UPDATE
 _REJECT = """
 WITH rejected AS (
     UPDATE deliveries SET state = 'rejected', reason = 'PoisonError', detail = %(detail)s, session = NULL
-    WHERE id = ANY(%(ids)s::bigint[]) AND state = 'waiting' RETURNING lane, item_id
+    WHERE id = ANY(%(ids)s::bigint[]) AND (state = 'waiting') IS TRUE RETURNING lane, item_id
 ), of_kind AS (
     SELECT lane, kind, count(*) AS rejected
     FROM (SELECT lane, (SELECT kind FROM items WHERE items.id = rejected.item_id) AS kind FROM rejected) AS found GROUP BY lane, kind

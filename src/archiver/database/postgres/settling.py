@@ -28,7 +28,8 @@ __all__ = ["LOCK", "SESSIONS", "SETTLE", "Settling", "save_sessions", "session_v
 LOCK = "SELECT FROM lane_counters WHERE lane = ANY(%(lanes)s::bigint[]) ORDER BY lane FOR NO KEY UPDATE"
 
 # ``owned`` keeps `take` away until the end of the transaction: what is written is written by the owner. ``IS TRUE`` keeps the planner from
-# making a join of a question: it is answered from a hash table, whatever it supposes of the number of rows.
+# making a join of a question: it is answered from a hash table, whatever it supposes of the number of rows. And it keeps it from the
+# queue's index, which holds all that waits: after a night without work the planner supposes that this is nothing.
 SETTLE = """
 WITH owned AS MATERIALIZED (
     SELECT id FROM customers
@@ -36,14 +37,14 @@ WITH owned AS MATERIALIZED (
     FOR SHARE
 ), archived AS (
     UPDATE deliveries SET state = 'archived', session = NULL, reason = '', detail = ''
-    WHERE id = ANY(%(archived)s::bigint[]) AND state = 'waiting' AND (customer_id IN (SELECT id FROM owned)) IS TRUE
+    WHERE id = ANY(%(archived)s::bigint[]) AND (state = 'waiting') IS TRUE AND (customer_id IN (SELECT id FROM owned)) IS TRUE
     RETURNING id
 ), others AS (
     UPDATE deliveries SET state = given.state, ready_at = given.ready_at, attempt = given.attempt, reason = given.reason,
                           detail = given.detail, session = nullif(given.session, '')
     FROM unnest(%(others)s::bigint[], %(state)s::text[], %(ready_at)s::bigint[], %(attempt)s::int[], %(reason)s::text[],
                 %(detail)s::text[], %(session)s::text[]) AS given (id, state, ready_at, attempt, reason, detail, session)
-    WHERE deliveries.id = given.id AND deliveries.state = 'waiting'
+    WHERE deliveries.id = given.id AND (deliveries.state = 'waiting') IS TRUE
       AND (deliveries.customer_id IN (SELECT id FROM owned)) IS TRUE
     RETURNING deliveries.id
 ), written AS MATERIALIZED (
@@ -101,7 +102,7 @@ WITH owned AS MATERIALIZED (
     FOR SHARE
 )
 UPDATE deliveries SET session = given.session FROM unnest(%(id)s::bigint[], %(session)s::text[]) AS given (id, session)
-WHERE deliveries.id = given.id AND deliveries.state = 'waiting' AND (deliveries.customer_id IN (SELECT id FROM owned)) IS TRUE
+WHERE deliveries.id = given.id AND (deliveries.state = 'waiting') IS TRUE AND (deliveries.customer_id IN (SELECT id FROM owned)) IS TRUE
 RETURNING deliveries.id
 """
 

@@ -6,19 +6,18 @@ Each is planned twice: for its values, as the first times it runs, and for any v
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from archiver.database.conformance.world import LATER, NOW, archived, discovery, settled
 from archiver.database.port import Birth, Want
 from archiver.database.postgres import births, looking, owning, reading, settling
 from archiver.lifecycle import DeliveryState
 from archiver.model import Connection, Delivery, Item, Kind, Role, Session
+from support.plans import Values, indexes, plan, rows
 from support.postgres import Server, migrate
 
 pytestmark = pytest.mark.timeout(240)  # filling takes ten seconds, and a minute on a machine that has other things to do
@@ -78,41 +77,6 @@ def raw(postgres_server: Server) -> Iterator[psycopg.Connection[Any]]:
             connection.execute(statement.encode())
         yield connection
     postgres_server.drop(name)
-
-
-Values = Sequence[object] | Mapping[str, object] | None
-
-
-def plan(raw: psycopg.Connection[Any], statement: str, values: Values, mode: str) -> list[dict[str, Any]]:
-    """The nodes of what PostgreSQL did, each with the rows that it looked at."""
-    with raw.transaction(force_rollback=True):
-        raw.execute(sql.SQL("SET LOCAL plan_cache_mode = {}").format(mode))
-        # Prepared, since only then may a plan be one for any values.
-        cursor = raw.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}".encode(), values, prepare=True)
-        ((document,),) = cursor.fetchall()
-    nodes: list[dict[str, Any]] = []
-
-    def visit(node: dict[str, Any]) -> None:
-        nodes.append(node)
-        for child in node.get("Plans", []):
-            visit(child)
-
-    visit((json.loads(document) if isinstance(document, str) else document)[0]["Plan"])
-    return nodes
-
-
-def indexes(nodes: Sequence[dict[str, Any]]) -> set[str]:
-    """The indexes that were used."""
-    return {node["Index Name"] for node in nodes if "Index Name" in node}
-
-
-def rows(nodes: Sequence[dict[str, Any]]) -> float:
-    """How many rows were looked at in tables and indexes."""
-    scans = [node for node in nodes if "Relation Name" in node and node["Node Type"].endswith("Scan")]
-    return sum(
-        (node["Actual Rows"] + node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)) * node["Actual Loops"]
-        for node in scans
-    )
 
 
 def check(raw: psycopg.Connection[Any], statement: str, values: Values, *, wanted: set[str], most: int) -> None:
