@@ -13,11 +13,14 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 
 from archiver.cli.options import Options
+from archiver.observe.lines import file_of, is_writable
 
 __all__ = ["Output", "ago", "bytes_text", "clock_time", "console", "make_table", "moment_text", "to_json"]
 
 _WHOLE = frozenset({"value", "name", "customer", "setting"})  # columns that are copied from, and so stay in one line
 _WIDTH = 120  # of tables that go into a file or a pipe, where there is no terminal to ask
+
+_PATIENCE_SECONDS = 0.5  # with a reader of words that may be left out
 
 
 class Output:
@@ -25,8 +28,8 @@ class Output:
 
     Args:
         options: With ``json``, texts for people go to standard error, so that standard output holds nothing but the result.
-        lossy: Texts for people that cannot be written, since a disk is full or the reader has gone, are left out: for a command whose
-            work is worth more than its words.
+        lossy: Texts for people that cannot be written, since a disk is full, or the reader has gone or does not read, are left out: for a
+            command whose work is worth more than its words.
     """
 
     def __init__(self, options: Options | None, *, lossy: bool = False) -> None:
@@ -36,6 +39,9 @@ class Output:
 
     def say(self, text: str = "", *, style: str | None = None) -> None:
         """A line for people. Nothing in it is markup: texts of providers and customers are shown as they are."""
+        file = file_of(self.console.file) if self._lossy else None
+        if file is not None and not is_writable(file, _PATIENCE_SECONDS):
+            return
         try:
             self.console.print(text, style=style, soft_wrap=True)
         except OSError:

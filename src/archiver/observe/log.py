@@ -8,11 +8,13 @@ from __future__ import annotations
 import logging
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TextIO
 
 import msgspec
 import structlog
 
+from archiver.observe.lines import Lines
 from archiver.observe.redaction import Redaction
 from archiver.pipeline.events import (
     BatchSettled,
@@ -53,20 +55,15 @@ _LEVELS = {
 _THROTTLE_SECONDS = 60.0
 
 
-class _Lines:
-    """Where lines go. One that cannot be written, since a disk is full or a reader has gone, is lost: the work is worth more."""
+class _Handler(logging.Handler):
+    """What other libraries log, into the same lines."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, lines: Lines) -> None:
+        super().__init__()
+        self._lines = lines
 
-    def msg(self, line: str) -> None:
-        try:
-            self._stream.write(line + "\n")
-            self._stream.flush()
-        except (OSError, ValueError):  # ValueError: the stream is closed
-            return
-
-    debug = info = warning = error = critical = msg
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.msg(self.format(record))
 
 
 def configure(level: str, style: str, stream: TextIO | None = None, *, items: bool | None = None, clock: Clock | None = None) -> EventLog:
@@ -92,14 +89,14 @@ def configure(level: str, style: str, stream: TextIO | None = None, *, items: bo
         structlog.processors.format_exc_info,
         Redaction(phones=number > logging.DEBUG),
     ]
-    lines = _Lines(stream)
+    lines = Lines(stream, partial(_told_lost, plain=plain))
     structlog.configure(
         processors=[*shared, renderer],
         logger_factory=lambda *_: lines,
         wrapper_class=structlog.make_filtering_bound_logger(number),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(stream)
+    handler = _Handler(lines)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
@@ -111,7 +108,7 @@ def configure(level: str, style: str, stream: TextIO | None = None, *, items: bo
     # Access lines of clients would name paths in customers' storages.
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
     items_level = logging.INFO if items or (items is None and plain) else logging.DEBUG
-    return EventLog(lines if plain else None, items_level if items_level >= number else None, clock or SystemClock())
+    return EventLog(lines, plain, items_level if items_level >= number else None, clock or SystemClock())
 
 
 class _Archived(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,15 +133,17 @@ class EventLog:
     """A listener that writes events as lines; `configure` makes it.
 
     Args:
-        lines: Where JSON goes; None if lines are for people.
+        lines: Where they go.
+        plain: Whether they are JSON; else they are for people.
         items_level: At which level archived items are written; None if they are not.
         clock: Time.
     """
 
-    def __init__(self, lines: _Lines | None, items_level: int | None, clock: Clock) -> None:
+    def __init__(self, lines: Lines, plain: bool, items_level: int | None, clock: Clock) -> None:
         self._log = structlog.get_logger("archiver").bind()
         self._clock = clock
         self._lines = lines
+        self._plain = plain
         self._items_level = items_level
         self._worker: str | msgspec.UnsetType = msgspec.UNSET
         self._archived: list[bytes] = []
@@ -173,12 +172,13 @@ class EventLog:
             self._write_throttles()
 
     def close(self) -> None:
-        """Writes what was only gathered so far."""
+        """Writes what was only gathered so far, and gives a slow reader a moment."""
         self._write_archived()
         self._write_throttles()
+        self._lines.close()
 
     def _tell_archived(self, event: DeliveryArchived, level: int) -> None:
-        if self._lines is None:
+        if not self._plain:
             self._write(level, event)
             return
         # Thousands in a second: past structlog, which takes ten times as long, and past the net: nothing in it comes from outside.
@@ -200,7 +200,7 @@ class EventLog:
 
     def _write_archived(self) -> None:
         told, self._archived = self._archived, []
-        if told and self._lines is not None:
+        if told:
             self._lines.msg(b"\n".join(told).decode())
 
     def _tell_throttled(self, event: LaneThrottled) -> None:
@@ -230,6 +230,13 @@ class EventLog:
         if "seconds" in fields:
             fields["seconds"] = round(fields["seconds"], 4)
         self._log.log(level, name, **fields, **more)
+
+
+def _told_lost(count: int, *, plain: bool) -> str:
+    """What stands in the place of lines that nobody read in time."""
+    if not plain:
+        return f"{count} lines of the log are lost here: nobody read them in time"
+    return msgspec.json.encode({"event": "LinesLost", "level": "warning", "timestamp": datetime.now(UTC), "lines": count}).decode()
 
 
 def _json(fields: Any, **_: Any) -> str:

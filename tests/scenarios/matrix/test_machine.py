@@ -89,6 +89,21 @@ async def test_row_24_a_log_that_cannot_be_written_stops_nothing(machine: Machin
 
 
 @pytest.mark.scenario
+async def test_row_24_a_log_that_nobody_reads_stops_nothing(machine: Machine, sandbox: SandboxProcess, tmp_path: Path) -> None:
+    """Whoever started it does not read its pipe, which holds a few hundred lines: all is archived, and who reads at last finds lines."""
+    hashes = write_files(tmp_path / "in", 3000)
+    await add_dropbox_customer(machine, sandbox, "acme", tmp_path / "in", Limits())
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as reader:
+        with os.fdopen(writing, "wb") as writer:
+            process = await machine.start("run", "--until-empty", "--log-level", "debug", output=writer)
+        async with asyncio.timeout(60):
+            assert await process.wait() == 0
+        assert reader.read().count(b"DeliveryArchived") > 50
+    await check(machine, sandbox, "acme", hashes)
+
+
+@pytest.mark.scenario
 async def test_row_35_a_drain_saves_where_a_big_file_stands(machine: Machine, sandbox: SandboxProcess, tmp_path: Path) -> None:
     """SIGTERM in the middle of a file that cannot end in time: exit 0 within the deadline; what Dropbox has of it is not sent again."""
     folder = tmp_path / "in"
