@@ -61,7 +61,7 @@ def _message(exchange: Exchange, chance: random.Random, account: Account, number
         body=chance.choice(SENTENCES),
         direction="inbound" if inbound else "outbound-api",
         status="received" if inbound else "delivered",
-        media=[("image/gif", picture(number * 2 + side)) for side in range(number % 3)],
+        media=[("image/gif", picture(number * 2 + side)) for side in range(chance.randrange(3))],
     )
 
 

@@ -41,7 +41,6 @@ def call_row(account: Account, call: Call) -> Mapping[str, Any]:
     ended = None if call.start is None or call.status == "in-progress" else call.start + call.seconds
     return {
         "account_sid": account.sid,
-        "annotation": None,
         "answered_by": None,
         "api_version": "2010-04-01",
         "caller_name": None,
