@@ -15,7 +15,7 @@ __all__ = ["Refusal", "Refusing"]
 Refusal = Callable[[web.Request], web.Response | None]
 """The answer of a request instead of the server's; None hands it through."""
 
-_OWN = {"transfer-encoding", "connection", "content-encoding"}  # of one connection, not of the answer
+_OWN = {"transfer-encoding", "connection"}  # of one connection, not of the answer
 
 
 class Refusing:
@@ -66,7 +66,7 @@ class Refusing:
         self.seen.append((request.method, request.raw_path))
         self.headers.append(request.headers)
         # The host stays, since it is signed; without a body no length is told, as it was.
-        headers = {name: value for name, value in request.headers.items() if name.lower() not in _OWN}
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in {*_OWN, "content-encoding"}}
         url = URL(self._target + request.raw_path, encoded=True)
         async with self._session.request(
             request.method, url, data=io.BytesIO(body) if body else None, headers=headers, allow_redirects=False

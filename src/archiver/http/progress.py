@@ -32,12 +32,16 @@ class Received(Protocol):
 class Progress:
     """Watches over one call: ``async with Progress() as progress: …``.
 
+    Args:
+        seconds: How long nothing may move.
+
     Raises:
-        TimeoutError: On leaving, if nothing moved for a minute; what ran within was cancelled.
+        TimeoutError: On leaving, if nothing moved for so long; what ran within was cancelled.
     """
 
-    def __init__(self) -> None:
-        self._limit = asyncio.timeout(NO_PROGRESS_SECONDS)
+    def __init__(self, seconds: float = NO_PROGRESS_SECONDS) -> None:
+        self._seconds = seconds
+        self._limit = asyncio.timeout(seconds)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._transport: asyncio.WriteTransport | None = None
@@ -73,7 +77,7 @@ class Progress:
         now = (self._written, self._unsent(), received)
         if now != self._seen:
             self._seen = now
-            self._limit.reschedule(self._loop.time() + NO_PROGRESS_SECONDS - _LOOK_SECONDS)
+            self._limit.reschedule(self._loop.time() + self._seconds - _LOOK_SECONDS)
         self._timer = self._loop.call_later(_LOOK_SECONDS, self._look)
 
     def _unsent(self) -> int:

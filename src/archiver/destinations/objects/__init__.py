@@ -11,6 +11,7 @@ put_many ──> destination ──> store.create ──────────
 | `destination` | the way of an item, whichever store it is; receipts |
 | `parts` | one big item in parts, resumable at each |
 | `store` | what a store must be able to do, and what it tells |
+| `flow` | a stream as the body of one call, hashed as it passes; for stores that take no parts |
 | `sums` | the hashes of what is sent, in the forms in which stores tell theirs |
 | `calls` | one HTTP call: its turn, its time limit, what its refusal means |
 | `errors` | what refusals mean; each store adds its own words as data |

@@ -1,6 +1,6 @@
 """The hashes of what is sent, in the forms in which stores tell theirs; pure.
 
-A store tells ``sha256:…`` or ``md5:…`` of the whole, or ``sha256-parts:…-3``: the hash of the hashes of three parts.
+A store tells ``sha256:…``, ``sha1:…`` or ``md5:…`` of the whole, or ``sha256-parts:…-3``: the hash of the hashes of three parts.
 """
 
 from __future__ import annotations
@@ -41,6 +41,11 @@ def new_md5(data: bytes = b"") -> hashlib._Hash:
     return hashlib.md5(data, usedforsecurity=False)
 
 
+def _new_sha1(data: bytes = b"") -> hashlib._Hash:
+    """As `new_md5`."""
+    return hashlib.sha1(data, usedforsecurity=False)
+
+
 class WholeSums:
     """Of bytes that are held.
 
@@ -74,6 +79,8 @@ class WholeSums:
             return value == self.sha256
         if kind == "md5":
             return value == self.md5.hex()
+        if kind == "sha1":
+            return value == _new_sha1(self._data).hexdigest()
         return None
 
 
@@ -82,7 +89,7 @@ class StreamSums:
 
     Args:
         part_bytes: The size of every part but the last.
-        wanted: What else than the SHA-256 of everything is kept: ``md5``, ``part-md5``, ``part-sha256``.
+        wanted: What else than the SHA-256 of everything is kept: ``md5``, ``sha1``, ``part-md5``, ``part-sha256``.
     """
 
     def __init__(self, part_bytes: int, wanted: Collection[str]) -> None:
@@ -90,6 +97,7 @@ class StreamSums:
         self._part_bytes = part_bytes
         self._sha256 = hashlib.sha256()
         self._md5 = new_md5() if "md5" in wanted else None
+        self._sha1 = _new_sha1() if "sha1" in wanted else None
         self._part_sha256 = hashlib.sha256() if "part-sha256" in wanted else None
         self._part_md5 = new_md5() if "part-md5" in wanted else None
         self._in_part = 0
@@ -118,7 +126,7 @@ class StreamSums:
         while view:
             taken = view[: self._part_bytes - self._in_part]
             view = view[len(taken) :]
-            for one in (self._sha256, self._md5, self._part_sha256, self._part_md5):
+            for one in (self._sha256, self._md5, self._sha1, self._part_sha256, self._part_md5):
                 if one is not None:
                     one.update(taken)
             self._in_part += len(taken)
@@ -138,6 +146,8 @@ class StreamSums:
                 return value == self.sha256
             case "md5" if self._md5 is not None:
                 return value == self._md5.hexdigest()
+            case "sha1" if self._sha1 is not None:
+                return value == self._sha1.hexdigest()
             case "sha256-parts" if self._part_sha256 is not None:
                 return value == self._of_parts(hashlib.sha256(), [part.sha256 for part in self.parts])
             case "md5-parts" if self._part_md5 is not None:

@@ -2,8 +2,8 @@
 
 ```
 put_many ──> PUT a part ──> MOVE, Overwrite: F ──> PROPFIND ──> receipt
-             `flow` sends    │ 409: MKCOL
-             and hashes      └ 412: PROPFIND, or GET: ours already, or a conflict
+             a stream is     │ 409: MKCOL
+             hashed on it    └ 412: PROPFIND, or GET: ours already, or a conflict
 ```
 
 | module | what it knows |
@@ -11,7 +11,6 @@ put_many ──> PUT a part ──> MOVE, Overwrite: F ──> PROPFIND ──> 
 | `adapter` | the options, as data |
 | `destination` | the way of an item; receipts |
 | `collection` | the calls: parts, folders, names, and what stands at an address |
-| `flow` | a stream on its way, and one that comes back, both hashed |
 | `wire` | the shapes of answers |
 | `words` | what refusals mean |
 

@@ -14,10 +14,10 @@ from yarl import URL
 
 from archiver.destinations.objects.calls import Answer, Call, Calls
 from archiver.destinations.objects.errors import InTheWayError, NotThereError
+from archiver.destinations.objects.flow import Flow
 from archiver.destinations.objects.store import Target
 from archiver.destinations.objects.targets import quoted
 from archiver.destinations.port import CallKind, Context
-from archiver.destinations.webdav.flow import Flow
 from archiver.destinations.webdav.wire import PROPFIND, Entry, entries
 from archiver.destinations.webdav.words import DIALECT, code_of
 from archiver.errors import ArchiverError, ConflictError, MisconfiguredError

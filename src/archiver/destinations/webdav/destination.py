@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from urllib.parse import urlsplit
 
+from archiver.destinations.objects.flow import Flow
 from archiver.destinations.objects.store import Target
 from archiver.destinations.objects.sums import Sums, WholeSums
 from archiver.destinations.objects.targets import target_of
 from archiver.destinations.port import Account, Context, Features, Found, Upload
 from archiver.destinations.webdav.collection import PARTS, Collection
-from archiver.destinations.webdav.flow import Flow
 from archiver.destinations.webdav.wire import Entry
 from archiver.errors import ArchiverError, ConflictError, IntegrityError, MisconfiguredError, QuotaFullError, RejectedError
 from archiver.failpoints import failpoint
