@@ -21,6 +21,12 @@ Archive into it:
       --to dropbox:/Archive --to-option api_url=URL --to-option content_url=URL
 See what it stored, and what it was asked: curl URL/sandbox/stats
 """,
+    "box": """\
+The next line names the address, URL below, and the credentials of a user. Archive into their Box:
+  ARCHIVER_BOX_CLIENT_SECRET=… ARCHIVER_BOX_REFRESH_TOKEN=… archiver customers add me --from folder:PATH \\
+      --to box:/Archive --to-option client_id=CLIENT_ID --to-option api_url=URL
+See what it stored, and what it was asked: curl URL/sandbox/stats
+""",
     "gcs": """\
 The next line names the address, URL below, a bucket, and the key of a service account. Archive into it:
   ARCHIVER_GCS_SERVICE_ACCOUNT='…' archiver customers add me --from folder:PATH --to gcs:archive --to-option endpoint=URL
@@ -55,7 +61,7 @@ See what it has, and what it was asked: curl URL/sandbox/stats
 
 
 def sandbox(
-    cloud: Literal["dropbox", "gcs", "google", "microsoft", "ringcentral", "twilio"] = "dropbox",
+    cloud: Literal["box", "dropbox", "gcs", "google", "microsoft", "ringcentral", "twilio"] = "dropbox",
     *,
     port: int = 0,
     state: Path | None = None,
@@ -69,6 +75,7 @@ def sandbox(
     ```
     archiver sandbox dropbox --port 8700 --state ./sandbox
     archiver sandbox google --port 8702
+    archiver sandbox box --port 8705
     archiver sandbox gcs --port 8703
     archiver sandbox microsoft --port 8704
     archiver sandbox ringcentral --port 8701 --window 6
@@ -76,7 +83,7 @@ def sandbox(
     ```
 
     Args:
-        cloud: Which: `dropbox`, `gcs` (Google Cloud Storage), `google` (Drive), `microsoft` (OneDrive), `ringcentral`, `twilio`.
+        cloud: Which: `box`, `dropbox`, `gcs` (Google Cloud Storage), `google` (Drive), `microsoft` (OneDrive), `ringcentral`, `twilio`.
         port: Where to listen on 127.0.0.1; 0 takes a free port.
         state: Keep everything in this directory, and go on with what is there (dropbox).
         window: Seconds of the limits' window and penalty; shorter ones save time (ringcentral).

@@ -14,6 +14,7 @@ from support.machine import Machine
 @pytest.mark.parametrize(
     ("cloud", "field"),
     [
+        ("box", "refresh_token"),
         ("dropbox", "directory"),
         ("gcs", "service_account"),
         ("google", "refresh_token"),

@@ -2,7 +2,7 @@
 
     clients ──HTTP──> server ──> routes, uploads ──> users ──> drive
                         │  faults, quota              └──> ledger
-                 grants, admin
+                      grants
 
 | module | what it knows |
 |---|---|
@@ -16,7 +16,6 @@
 | `grants` | consent, tokens, scopes; links that die after a week while an application is only being tested |
 | `users` | an account with all that is its own |
 | `refusals` | errors as Google writes them |
-| `admin` | the hands of whoever runs a scenario |
 
 Facts come from Google's reference of the Drive API v3 and its guides on uploads, errors and limits. Nothing outlives the process.
 """

@@ -7,43 +7,12 @@ client is known to read them (rclone tells the daily limit from others by its te
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
+from archiver.sandbox.replies import Refusal, Reply, json_reply, oauth_refusal
+
 __all__ = ["Refusal", "Reply", "invalid", "json_reply", "not_found", "oauth_refusal", "refusal", "throttled", "unauthenticated"]
-
-_encode = msgspec.json.Encoder().encode
-
-
-class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer.
-
-    Attributes:
-        status: Of HTTP.
-        body: All of it.
-        content_type: As Google spells it.
-        headers: Further ones.
-    """
-
-    status: int = 200
-    body: bytes = b""
-    content_type: str = "application/json; charset=UTF-8"
-    headers: Mapping[str, str] = {}
-
-
-class Refusal(Exception):  # noqa: N818  a refusal is an answer, not an error of the sandbox
-    """Leaves a handler to be answered with its reply; ``reason`` is Google's."""
-
-    def __init__(self, reply: Reply, reason: str = "") -> None:
-        super().__init__(f"{reply.status} {reason}")
-        self.reply = reply
-        self.reason = reason
-
-
-def json_reply(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
-    """An answer in JSON."""
-    return Reply(status=status, body=_encode(value), headers=headers or {})
 
 
 def refusal(  # noqa: PLR0913  the parts of one error
@@ -83,8 +52,3 @@ def throttled(reason: str, message: str, *, status: int, retry_after: int | None
     """Too much of something; Google promises no Retry-After."""
     headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
     return refusal(status, reason, message, domain="usageLimits", headers=headers)
-
-
-def oauth_refusal(error: str, description: str, *, status: int = 400) -> Refusal:
-    """An error of the token endpoint (RFC 6749, 5.2)."""
-    return Refusal(json_reply({"error": error, "error_description": description}, status=status), error)

@@ -12,19 +12,20 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
 
+import msgspec
 from aiohttp import web
 
 from archiver.sandbox.clock import SandboxClock
 from archiver.sandbox.content import ContentStore
 from archiver.sandbox.faults import Fault, FaultScript
-from archiver.sandbox.google.admin import administer
 from archiver.sandbox.google.grants import CLIENT_ID, CLIENT_SECRET, Grant, Grants
 from archiver.sandbox.google.quota import Limits, Over
 from archiver.sandbox.google.refusals import Refusal, Reply, json_reply, oauth_refusal, refusal, throttled, unauthenticated
 from archiver.sandbox.google.routes import Asked, route_of
 from archiver.sandbox.google.uploads import Session, multipart, simple, start, take
 from archiver.sandbox.google.users import DEFAULT_QUOTA_BYTES, Login, User, ledger_of
-from archiver.sandbox.ledger import Ledger, encode_ledger
+from archiver.sandbox.hands import NewUser, administer, stream_ledger
+from archiver.sandbox.ledger import Ledger
 from archiver.sandbox.serving import CutOffError, Listener, abort, meet, send
 
 __all__ = ["GoogleDrive"]
@@ -116,6 +117,19 @@ class GoogleDrive:
             access_token=self.grants.issue(grant, now),
         )
 
+    def new_user(self, said: bytes) -> Login:
+        """Adds the user of a body in JSON."""
+        new = msgspec.json.decode(said, type=NewUser)
+        return self.add_user(new.name, Limits().changed(new.limits), quota_bytes=new.quota_bytes)
+
+    def set_quota(self, name: str, quota_bytes: int) -> None:
+        """Changes a user's space."""
+        self.users[name].quota_bytes = quota_bytes
+
+    def expire(self, name: str) -> None:
+        """A user's access tokens end now."""
+        self.grants.expire(name)
+
     def revoke(self, name: str) -> None:
         """The user has removed the application."""
         for grant in self.grants.of(name):
@@ -141,7 +155,7 @@ class GoogleDrive:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
             if request.path == "/sandbox/ledger":
-                return await self._stream_ledger(request)
+                return await stream_ledger(request, self.ledger())
             reply, faults = await self._answer(request)
             headers = {"Content-Type": reply.content_type, "Server": "ESF", **reply.headers}
             return await send(request, reply.status, reply.body, headers, faults)
@@ -275,15 +289,6 @@ class GoogleDrive:
         self._check(asked.user, asked.user.meter.take(size, asked.now, asked.user.limits), asked.now)
         asked.user.activity.received(asked.now, size)
         return await take(asked, session, request, corrupt=any(fault.action == "corrupt" for fault in faults))
-
-    async def _stream_ledger(self, request: web.BaseRequest) -> web.StreamResponse:
-        ledger = self.ledger()
-        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
-        await response.prepare(request)
-        for piece in encode_ledger([*ledger.accounts.values(), *ledger.files]):
-            await response.write(piece)
-        await response.write_eof()
-        return response
 
 
 def _scripted(fault: Fault) -> Reply:

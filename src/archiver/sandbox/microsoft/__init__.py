@@ -2,7 +2,7 @@
 
     clients ──HTTP──> server ──> routes, uploads ──> drive
                         │  faults, budget       └──> ledger
-                 grants, admin
+                      grants
 
 | module | what it knows |
 |---|---|
@@ -15,7 +15,6 @@
 | `grants` | consent, access tokens, refresh tokens that are renewed with each use |
 | `users` | an account with all that is its own |
 | `refusals` | errors as Graph writes them |
-| `admin` | the hands of whoever runs a scenario |
 
 Facts come from Microsoft's reference of Graph, its guide on throttling, and its page on names. Nothing outlives the process.
 """

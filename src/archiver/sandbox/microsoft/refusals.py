@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from archiver.sandbox.google.refusals import Refusal, Reply, json_reply, oauth_refusal
+from archiver.sandbox.replies import Refusal, Reply, json_reply, oauth_refusal
 
 __all__ = ["Refusal", "Reply", "graph_refusal", "json_reply", "not_found", "oauth_refusal", "taken", "unauthenticated"]
 

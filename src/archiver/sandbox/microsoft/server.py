@@ -17,8 +17,8 @@ from aiohttp import web
 from archiver.sandbox.clock import SandboxClock
 from archiver.sandbox.content import ContentStore
 from archiver.sandbox.faults import Fault, FaultScript
-from archiver.sandbox.ledger import Ledger, encode_ledger
-from archiver.sandbox.microsoft.admin import administer
+from archiver.sandbox.hands import NewUser, administer, stream_ledger
+from archiver.sandbox.ledger import Ledger
 from archiver.sandbox.microsoft.budget import Limits
 from archiver.sandbox.microsoft.drive import Drive, DriveType
 from archiver.sandbox.microsoft.grants import CLIENT_ID, CLIENT_SECRET, SCOPES, Grant, Grants
@@ -43,6 +43,10 @@ _OAUTH = re.compile(r"/[^/]+/oauth2/v2\.0/(?P<end>authorize|token)")
 _SESSION = "/uploadSession"
 _WIDE = {"Files.ReadWrite.All", "Sites.ReadWrite.All"}
 _NARROW = {"Files.ReadWrite"} | _WIDE
+
+
+class _NewUser(NewUser, kw_only=True, forbid_unknown_fields=True):
+    kind: DriveType = "business"
 
 
 class _Call(msgspec.Struct):
@@ -142,6 +146,19 @@ class OneDrive:
             access_token=self.grants.issue(grant, now),
         )
 
+    def new_user(self, said: bytes) -> Login:
+        """Adds the user of a body in JSON."""
+        new = msgspec.json.decode(said, type=_NewUser)
+        return self.add_user(new.name, Limits().changed(new.limits), kind=new.kind, quota_bytes=new.quota_bytes)
+
+    def set_quota(self, name: str, quota_bytes: int) -> None:
+        """Changes the space of a user's own drive."""
+        self.users[name].drive.quota_bytes = quota_bytes
+
+    def expire(self, name: str) -> None:
+        """A user's access tokens end now."""
+        self.grants.expire(name)
+
     def revoke(self, name: str) -> None:
         """The user has removed the application."""
         for grant in self.grants.of(name):
@@ -173,7 +190,7 @@ class OneDrive:
         call = _Call(request, [], {})
         try:
             if request.path == "/sandbox/ledger":
-                return await self._stream_ledger(request)
+                return await stream_ledger(request, self.ledger())
             try:
                 reply = await self._find(call)
             except Refusal as refused:
@@ -326,15 +343,6 @@ class OneDrive:
             return _scripted(instead)
         form = {name: str(value) for name, value in (await call.request.post()).items()}
         return json_reply(self.grants.trade(form, self.clock.now()))
-
-    async def _stream_ledger(self, request: web.BaseRequest) -> web.StreamResponse:
-        ledger = self.ledger()
-        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
-        await response.prepare(request)
-        for piece in encode_ledger([*ledger.accounts.values(), *ledger.files]):
-            await response.write(piece)
-        await response.write_eof()
-        return response
 
 
 def _scripted(fault: Fault) -> Reply:

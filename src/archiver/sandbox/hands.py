@@ -1,21 +1,35 @@
-"""The hands of whoever runs a scenario: ``/sandbox/…``. No real cloud has these."""
+"""The hands of whoever runs a scenario in a cloud that has users: ``/sandbox/…``. No real cloud has these."""
 
 from __future__ import annotations
 
 from typing import Any, Protocol
 
 import msgspec
+from aiohttp import web
 
 from archiver.sandbox.clock import SandboxClock
 from archiver.sandbox.faults import Fault, FaultScript
-from archiver.sandbox.ledger import Ledger
-from archiver.sandbox.microsoft.budget import Limits
-from archiver.sandbox.microsoft.drive import DriveType
-from archiver.sandbox.microsoft.grants import Grants
-from archiver.sandbox.microsoft.refusals import Refusal, Reply, json_reply
-from archiver.sandbox.microsoft.users import DEFAULT_QUOTA_BYTES, Login, User
+from archiver.sandbox.ledger import Ledger, encode_ledger
+from archiver.sandbox.replies import Refusal, Reply, json_reply
 
-__all__ = ["Hands", "NewUser", "UserChange", "administer"]
+__all__ = ["Hands", "NewUser", "UserChange", "administer", "stream_ledger"]
+
+
+class NewUser(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """``POST /sandbox/users``."""
+
+    name: str
+    limits: dict[str, Any] = {}
+    quota_bytes: int = 1024**4
+
+
+class UserChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """``PATCH /sandbox/users/NAME``: only what is given changes."""
+
+    limits: dict[str, Any] = {}
+    quota_bytes: int | None = None
+    expire_tokens: bool = False
+    revoke: bool = False
 
 
 class Hands(Protocol):
@@ -23,44 +37,30 @@ class Hands(Protocol):
 
     clock: SandboxClock
     faults: FaultScript
-    grants: Grants
-    users: dict[str, User]
 
-    def add_user(
-        self, name: str, limits: Limits | None = None, *, kind: DriveType = "business", quota_bytes: int = DEFAULT_QUOTA_BYTES
-    ) -> Login:
-        """Adds a user with an authorisation."""
+    def new_user(self, said: bytes) -> Any:
+        """Adds the user of a body; what a client needs in order to be them."""
+        ...
+
+    def set_quota(self, name: str, quota_bytes: int) -> None:
+        """Changes a user's space."""
+        ...
+
+    def expire(self, name: str) -> None:
+        """A user's access tokens end now."""
         ...
 
     def revoke(self, name: str) -> None:
         """The user has removed the application."""
         ...
 
-    def set_limits(self, name: str, **changes: Any) -> Limits:
-        """Changes some of a user's limits."""
+    def set_limits(self, name: str, **changes: Any) -> Any:
+        """Changes some of a user's limits; all of them."""
         ...
 
     def ledger(self) -> Ledger:
         """What was stored and asked so far."""
         ...
-
-
-class NewUser(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """A user that is to be added."""
-
-    name: str
-    kind: DriveType = "business"
-    limits: dict[str, Any] = {}
-    quota_bytes: int = DEFAULT_QUOTA_BYTES
-
-
-class UserChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Only what is given changes."""
-
-    limits: dict[str, Any] = {}
-    quota_bytes: int | None = None
-    expire_tokens: bool = False
-    revoke: bool = False
 
 
 def administer(hands: Hands, method: str, path: str, body: bytes) -> Reply:
@@ -73,11 +73,9 @@ def administer(hands: Hands, method: str, path: str, body: bytes) -> Reply:
     try:
         match method, room, name:
             case "POST", "users", "":
-                new = msgspec.json.decode(body, type=NewUser)
-                login = hands.add_user(new.name, Limits().changed(new.limits), kind=new.kind, quota_bytes=new.quota_bytes)
-                return json_reply(login, status=201)
+                return json_reply(hands.new_user(body), status=201)
             case "PATCH", "users", _:
-                return _change(hands, name, msgspec.json.decode(body, type=UserChange))
+                return json_reply(_change(hands, name, msgspec.json.decode(body, type=UserChange)))
             case "POST", "faults", "":
                 for fault in msgspec.json.decode(body, type=list[Fault]):
                     hands.faults.add(fault)
@@ -98,15 +96,25 @@ def administer(hands: Hands, method: str, path: str, body: bytes) -> Reply:
     raise _text(404, "the sandbox has no such page")
 
 
-def _change(hands: Hands, name: str, change: UserChange) -> Reply:
-    user = hands.users[name]
+async def stream_ledger(request: web.BaseRequest, ledger: Ledger) -> web.StreamResponse:
+    """Answers a call to ``/sandbox/ledger``: one JSON object a line."""
+    response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+    await response.prepare(request)
+    for piece in encode_ledger([*ledger.accounts.values(), *ledger.files]):
+        await response.write(piece)
+    await response.write_eof()
+    return response
+
+
+def _change(hands: Hands, name: str, change: UserChange) -> Any:
+    limits = hands.set_limits(name, **change.limits)
     if change.quota_bytes is not None:
-        user.drive.quota_bytes = change.quota_bytes
+        hands.set_quota(name, change.quota_bytes)
     if change.expire_tokens:
-        hands.grants.expire(name)
+        hands.expire(name)
     if change.revoke:
         hands.revoke(name)
-    return json_reply(hands.set_limits(name, **change.limits))
+    return limits
 
 
 def _text(status: int, text: str) -> Refusal:
