@@ -89,6 +89,7 @@ class Particulars(msgspec.Struct, frozen=True, kw_only=True):
         recipient: Number or name of the receiving side.
         owner: The extension or line it belongs to.
         metadata: Anything else the source knew; JSON values.
+        locator: Where its source has it, or what it is: texts travel within.
     """
 
     row: DeliveryRow
@@ -99,6 +100,7 @@ class Particulars(msgspec.Struct, frozen=True, kw_only=True):
     recipient: str
     owner: str
     metadata: Mapping[str, Any]
+    locator: str = ""
 
 
 class Completeness(Protocol):

@@ -10,6 +10,9 @@ In: the Database, and a destination that is looked at. Out: values for commands 
 | `verification` | whether a storage still has what its receipts say |
 | `manifests` | for each day a list of its files with their hashes, as a source of items |
 | `sidecars` | beside each file what is known of it, as a source of items |
+| `threads` | each conversation's messages of a month in one file, as a source of items |
+| `conversation` | the text and the JSON of a thread; pure |
+| `settled` | what was archived, in the order of the audit log |
 | `listing` | the lines of manifests, the words of sidecars; pure |
 | `prover` | the two, by a customer's name |
 | `discretion` | what must not stand in a log |
@@ -20,7 +23,7 @@ from typing import Final
 
 from archiver.database.port import Database
 from archiver.model import Connection
-from archiver.proof import manifests, sidecars
+from archiver.proof import manifests, sidecars, threads
 from archiver.sources.port import Source
 from genstage.clock import Clock
 
@@ -29,5 +32,6 @@ __all__ = ["OWN_SOURCES"]
 OWN_SOURCES: Final[Mapping[str, Callable[[Database, Connection, Clock], Source]]] = {
     manifests.ADAPTER.name: manifests.ManifestSource,
     sidecars.ADAPTER.name: sidecars.SidecarSource,
+    threads.ADAPTER.name: threads.ThreadsSource,
 }
 """Sources that find what we know ourselves, by their adapters' names: made with the database, which no adapter is given."""

@@ -30,11 +30,13 @@ from typing import Any
 import msgspec
 
 from archiver.adapter import Option
-from archiver.database.audit import SETTLED, Line, Span, spans_of
+from archiver.database.audit import Span, spans_of
+from archiver.database.completeness import Particulars
 from archiver.database.port import Database
 from archiver.errors import ArchiverError, SourceGoneError
 from archiver.model import Connection, Discovery, Item, Kind, LaneId, Millis, Role
 from archiver.proof.listing import LISTS, date_of, header_line, month_of
+from archiver.proof.settled import settled
 from archiver.sources.port import ALONE, Context, Page, Source
 from genstage.clock import Clock
 
@@ -43,7 +45,6 @@ __all__ = ["ADAPTER", "ManifestAdapter", "ManifestSource"]
 _DAY: Millis = 86_400_000
 _GRACE_SECONDS = 60.0  # after midnight, for batches that were being written
 _LONGEST_REST = 3600.0
-_PAGE = 500
 _FILES = 1000  # whose lines are made at one time
 
 _OF_A_DAY = ("sha256", "files")
@@ -88,11 +89,6 @@ class _State(msgspec.Struct, kw_only=True):
 
 _Files = dict[tuple[LaneId, str], list[tuple[int, int]]]
 """Deliveries and their sizes by lane and day, or lane and month."""
-
-
-class _Batch(msgspec.Struct):
-    archived: list[Span] = []
-    customers: list[int] = []
 
 
 class ManifestSource:
@@ -164,12 +160,9 @@ class ManifestSource:
         files: _Files = {}
         calls: dict[str, list[int]] = {}
         anchor = ""
-        async for line in self._lines(state.line, before):
+        async for line, archived in settled(self._database, customer_id, after=state.line, before=before):
             state.line, anchor = line.number, line.hash
-            if line.action == SETTLED:
-                batch = msgspec.json.decode(line.detail, type=_Batch)
-                if customer_id in batch.customers and batch.archived:
-                    await self._sort(customer_id, batch.archived, files, calls)
+            _sort(archived, files, calls)
         for key, numbers in calls.items():
             state.calls[key] = spans_of(sorted({*_numbers(state.calls.get(key, ())), *numbers}))
         lanes = await self._database.connections(customer_id=customer_id, role=Role.DESTINATION)
@@ -191,27 +184,6 @@ class ManifestSource:
             found += _discoveries(recipe, lane, "" if lane == first else f"-{lane}")
         return found
 
-    async def _lines(self, after: int, before: Millis) -> AsyncIterator[Line]:
-        """The audit log's lines after a number and before a moment."""
-        assert self._database is not None  # noqa: S101  the caller has asked
-        while page := await self._database.audit_lines(after=after, limit=_PAGE):
-            for line in page:
-                if line.at >= before:
-                    return
-                yield line
-            after = page[-1].number
-
-    async def _sort(self, customer_id: int, spans: Sequence[Span], files: _Files, calls: dict[str, list[int]]) -> None:
-        """Puts each archived file of a batch to its lane and day, and calls also to their month; manifests list no manifests."""
-        assert self._database is not None  # noqa: S101  the caller has asked
-        for one in await self._database.archived_in(customer_id, spans):
-            row = one.row
-            if row.kind is Kind.MANIFEST or row.receipt is None:
-                continue
-            files.setdefault((row.lane, date_of(row.occurred_at)), []).append((row.id, row.receipt.size))
-            if row.kind is Kind.CALL_LOG:
-                calls.setdefault(f"{row.lane}:{month_of(row.occurred_at)}", []).append(row.id)
-
     # -- making ---------------------------------------------------------------------------------------------------------------------
 
     async def _pieces(self, recipe: _Recipe) -> AsyncIterator[bytes]:
@@ -222,6 +194,17 @@ class ManifestSource:
         yield header_line(r.form, r.of, revision=r.revision, files=r.files, size=r.size, audit=r.audit)
         for spans in _cut(recipe.spans):
             yield b"".join([line(one) for one in await self._database.archived_in(self._connection.customer_id, spans)])
+
+
+def _sort(archived: Sequence[Particulars], files: _Files, calls: dict[str, list[int]]) -> None:
+    """Puts each archived file to its lane and day, and calls also to their month; manifests list no manifests."""
+    for one in archived:
+        row = one.row
+        if row.kind is Kind.MANIFEST or row.receipt is None:
+            continue
+        files.setdefault((row.lane, date_of(row.occurred_at)), []).append((row.id, row.receipt.size))
+        if row.kind is Kind.CALL_LOG:
+            calls.setdefault(f"{row.lane}:{month_of(row.occurred_at)}", []).append(row.id)
 
 
 def _discoveries(recipe: _Recipe, lane: LaneId, mark: str) -> list[Discovery]:

@@ -19,7 +19,7 @@ from archiver.model import Kind, LaneId, Millis
 __all__ = ["KnowsCompleteness"]
 
 _SPANS_AT_ONCE = 200
-_PARTICULARS = ("part", "media_type", "direction", "sender", "recipient", "owner")
+_PARTICULARS = ("part", "media_type", "direction", "sender", "recipient", "owner", "locator")
 
 # Spelled out, not bound: an engine uses a partial index only where it can see its condition in the statement.
 _WAITS = sa.text("deliveries.state = 'waiting'")
@@ -79,6 +79,7 @@ def _particulars(row: sa.Row[Any]) -> Particulars:
         recipient=row.recipient,
         owner=row.owner,
         metadata=msgspec.json.decode(row.more, type=dict[str, Any]),
+        locator=row.locator,
     )
 
 
