@@ -120,7 +120,7 @@ class Grants:
         """
         _check_client(form)
         token = form.get("token", "")
-        found = [grant for grant in self._grants if token and (grant.refresh == token or token in grant.access)]
+        found = [grant for grant in self._grants if not grant.revoked and token and (grant.refresh == token or token in grant.access)]
         if not found:
             raise oauth_refusal("invalid_token", "The token provided is invalid.")
         for grant in found:
