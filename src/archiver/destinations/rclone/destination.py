@@ -112,9 +112,12 @@ class RcloneDestination:
     async def _new(self, way: Way, target: Target, upload: Upload) -> Outcome:
         part = part_name(self._clock.wall()) if way.staged else target.key
         try:
+            if way.staged:
+                await self._remote.make_folder(PARTS)
             sums = await self._written(way, part, upload)
             failpoint("finish.before")
             if way.staged:
+                await self._remote.make_folder(target.key.rpartition("/")[0])
                 await self._remote.move(part, target.key)
         except BaseException:
             if way.staged:

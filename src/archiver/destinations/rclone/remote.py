@@ -30,6 +30,9 @@ _PART = re.compile(r"([0-9a-f]{8,12})-[0-9a-f]{16}\.part")
 _ORPHAN_SECONDS = 24 * 3600
 _HASHES = ("sha256", "sha1", "md5")  # the best first
 _EARLY_SECONDS = 120.0  # before a token's end somebody may have replaced it
+_UNPACED = {kind: {"pacer_min_sleep": "0s"} for kind in ("drive", "dropbox", "webdav")}
+"""Rclone would hold calls back by itself, such as 100 a second to every server of WebDAV; the lane's pacer knows better."""
+_KNOWN_FOLDERS = 4096
 _SLOWEST = 100_000  # bytes a second of a storage that takes everything only after we have sent it
 
 
@@ -86,6 +89,8 @@ class Remote:
         self._name = ""
         self._way: Way | None = None
         self._swept = False
+        self._one_folder = asyncio.Lock()
+        self._folders: set[str] = set()
 
     def __repr__(self) -> str:
         return f"Remote({self.kind!r}, {self.path!r})"
@@ -137,6 +142,15 @@ class Remote:
                 raise flow.failure from None
             raise
         return flow
+
+    async def make_folder(self, folder: str) -> None:
+        """Makes a folder once, however many wait for it: rclone would let each of them make it, and some servers refuse all but one."""
+        async with self._one_folder:
+            if folder and folder not in self._folders:
+                await self._make("operations/mkdir", {"remote": folder}, "make a folder", CallKind.COMMIT, key=folder)
+                if len(self._folders) >= _KNOWN_FOLDERS:
+                    self._folders.clear()
+                self._folders.add(folder)
 
     async def move(self, part: str, key: str) -> None:
         """Gives a part its name, unless something has it: then nothing happens, and nobody is told."""
@@ -209,7 +223,8 @@ class Remote:
         if self._daemon is None or not self._name or self._generation != self._daemon.generation or not (due or always):
             return
         told = await self._daemon.call("config/get", {"name": self._name}, name="look at a token")
-        values = {name: value for name, value in told.values.items() if name != "type" and isinstance(value, str)}
+        ours = {"type", *_UNPACED.get(self.kind, {})} - self._section.values.keys()
+        values = {name: value for name, value in told.values.items() if name not in ours and isinstance(value, str)}
         if told.error or not values or values == self._section.values:
             return
         changed = msgspec.structs.replace(self._section, values=values)
@@ -237,7 +252,7 @@ class Remote:
         options = {"nonInteractive": True, "noObscure": True}  # no questions; passwords stand there as in rclone.conf
         told = await daemon.call(
             "config/create",
-            {"name": name, "type": self.kind, "parameters": self._section.values, "opt": options},
+            {"name": name, "type": self.kind, "parameters": {**_UNPACED.get(self.kind, {}), **self._section.values}, "opt": options},
             name="tell of a storage",
         )
         if told.error:
