@@ -29,6 +29,7 @@ from archiver.sandbox import Account, AccountRecord, FileRecord, Limits, Sandbox
 from archiver.sandbox.account import DEFAULT_QUOTA_BYTES
 from archiver.sandbox.clock import SandboxClock
 from archiver.sandbox.grants import ACCESS_TOKEN_SECONDS
+from archiver.sandbox.ledger import Activity
 from archiver.sources.memory import MemorySource
 from genstage.clock import Clock
 from genstage.testing import VirtualClock, run
@@ -85,6 +86,9 @@ class Cloud(World):
         tokens: How often a token was given.
     """
 
+    adapter = "dropbox"
+    rules = "dropbox"
+
     def __init__(self, path: Path, sandbox: Sandbox, http: aiohttp.ClientSession, clock: VirtualClock) -> None:
         super().__init__(path)
         self.clock = clock
@@ -126,7 +130,9 @@ class Cloud(World):
         self._listen_to(name)
 
     def _listen_to(self, name: str) -> None:
-        activity = self.sandbox.world.accounts[name].activity
+        self._hear(name, self.sandbox.world.accounts[name].activity)
+
+    def _hear(self, name: str, activity: Activity) -> None:
         called, asked = activity.called, self.asked.setdefault(name, [])
 
         def heard(route: str, *args: Any, **named: Any) -> None:
@@ -158,7 +164,7 @@ class Cloud(World):
                 database=self.database,
                 open_source=self.open_source,
                 open_destination=self.open_destination,
-                name_rules=lambda adapter: "dropbox" if adapter == "dropbox" else "posix",
+                name_rules=lambda adapter: self.rules if adapter == self.adapter else "posix",
                 clock=self.clock,
                 listener=self.listen,
                 budget=self.budget,
@@ -211,7 +217,7 @@ class Cloud(World):
 
     def path_of(self, discovery: Discovery) -> str:
         """Where an item belongs in its Dropbox."""
-        return "/Archive" + item_path(discovery, template=self.template, rules="dropbox")
+        return "/Archive" + item_path(discovery, template=self.template, rules=self.rules)
 
     def record(self, name: str) -> AccountRecord:
         """What the sandbox was asked for a customer."""

@@ -26,6 +26,8 @@ __all__ = ["PROBED", "ProbeParts", "Probes"]
 PROBED = frozenset({ConnectionState.QUOTA_FULL, ConnectionState.MISCONFIGURED})
 """What may have got better without anybody telling us."""
 _PROBE_SECONDS = 15 * 60.0  # between two looks at a destination
+_RAREST_SECONDS = 6 * 3600.0  # between two looks at one that was well at each of them, and at the next upload was not
+_LASTING_SECONDS = 3600.0  # so long after a look it had better be well
 _LONGEST_SECONDS = 60.0  # that a look may take
 
 
@@ -58,6 +60,8 @@ class Probes:
         self._parts = parts
         self._clock = parts.clock
         self._looked_at: dict[LaneId, float] = {}
+        self._rests: dict[LaneId, float] = {}  # of those whose looks were in vain
+        self._resumed_at: dict[LaneId, float] = {}
         self._wanted: dict[LaneId, LaneRecord] = {}
         self._wake = asyncio.Event()
 
@@ -68,10 +72,18 @@ class Probes:
             return
         now = self._clock.time()
         since = now - self._clock.wall() + connection.state_since / 1000
-        if now >= max(since, self._looked_at.get(connection.id, since)) + _PROBE_SECONDS:
+        if now >= max(since, self._looked_at.get(connection.id, since)) + self._rest(connection.id, since):
             self._looked_at[connection.id] = now
             self._wanted[connection.id] = record
             self._wake.set()
+
+    def _rest(self, lane_id: LaneId, since: float) -> float:
+        """How long a lane that is parked since then is left alone: a look writes nothing, so it may be in vain again and again."""
+        resumed_at = self._resumed_at.pop(lane_id, None)
+        if resumed_at is not None:
+            vain = since - resumed_at < _LASTING_SECONDS
+            self._rests[lane_id] = min(self._rests.get(lane_id, _PROBE_SECONDS) * 2, _RAREST_SECONDS) if vain else _PROBE_SECONDS
+        return self._rests.get(lane_id, _PROBE_SECONDS)
 
     async def run(self) -> None:
         """Looks at what is wanted, until cancelled."""
@@ -94,6 +106,7 @@ class Probes:
             return
         await self._parts.patience(self._parts.database.set_connection_state, connection.id, ConnectionState.ACTIVE, "")
         self._looked_at.pop(connection.id, None)
+        self._resumed_at[connection.id] = self._clock.time()
         self._parts.listener(LaneResumed(lane=connection.id, customer=record.customer.name))
         self._parts.resumed(connection.id)
 

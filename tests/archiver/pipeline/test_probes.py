@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from archiver.destinations.memory import MemoryDestination
-from archiver.errors import QuotaFullError, ReconnectNeededError
+from archiver.destinations.port import Account
+from archiver.errors import MisconfiguredError, QuotaFullError, ReconnectNeededError
 from archiver.model import ConnectionState
 from archiver.pipeline.events import LaneParked, LaneResumed
 from support.world import World, in_virtual_time
@@ -26,6 +27,31 @@ async def test_a_full_storage_is_looked_at_again_and_goes_on_by_itself(world: Wo
         assert 890 <= world.clock.time() - began <= 950
     assert len(world.seen(LaneResumed)) == 1
     assert (await world.counters("acme")).state is ConnectionState.ACTIVE
+
+
+async def seems_well() -> Account:
+    """What a look finds: it writes nothing."""
+    return Account(name="somebody")
+
+
+def read_only(destination: MemoryDestination) -> None:
+    """May be looked at, and not be written."""
+    destination.script.fail(MisconfiguredError("read only"), times=1000)
+    destination.ping = seems_well  # type: ignore[method-assign]  # no script fails only what writes
+
+
+@in_virtual_time
+async def test_looks_that_are_in_vain_become_rarer(world: World) -> None:
+    """What may not be written seems well each time, and must not be tried, and told of, each quarter of an hour."""
+    world.sweep_seconds = 60.0
+    await world.add_customer("acme")
+    world.put("acme", 3)
+    world.prepare["acme"] = read_only
+    async with world.running(world.assembly()):
+        await asyncio.sleep(4.5 * 3600)
+        assert 4 <= len(world.seen(LaneParked)) <= 6  # after 1/4, 1/2, 1 and 2 hours
+        del world.prepare["acme"]
+        await world.until(lambda: len(world.stores[world.lanes["acme"]].objects) == 3, seconds=4 * 3600)
 
 
 @in_virtual_time
