@@ -162,9 +162,12 @@ class MailServer:
         """Makes a folder."""
         self._do("create", folder)
 
-    def delete(self, folder: str) -> None:
-        """Takes a folder away, with everything in it."""
-        self._do("delete", folder)
+    def renew(self, folder: str) -> None:
+        """Takes a folder away, with everything in it, and makes it anew: its numbers mean other mails from then on."""
+        before = self._validity(folder)
+        while self._validity(folder) == before:
+            self._do("delete", folder)
+            self._do("create", folder)
 
     def append(self, folder: str, *mails: bytes) -> None:
         """Mails arrive."""
@@ -189,8 +192,12 @@ class MailServer:
             client = self._writer()
             client.select(folder, readonly=True)
             _, found = client.search(None, "SEEN")
-            client.unselect()
+            client.close()
             return len(found[0].split())
+
+    def _validity(self, folder: str) -> bytes:
+        with self._writing:
+            return bytes(self._writer().status(folder, "(UIDVALIDITY)")[1][0])
 
     def _do(self, what: str, folder: str) -> None:
         with self._writing:

@@ -7,7 +7,8 @@ from typing import Any
 
 from archiver.adapter import check_options
 from archiver.sources.imap import ADAPTER
-from archiver.sources.port import Source
+from archiver.sources.port import Context, Source
+from genstage.clock import Clock, SystemClock
 from support.faultproxy import FaultProxy
 from support.mail_servers import PASSWORD, USER, MailServer
 
@@ -26,11 +27,11 @@ class Bench:
         self._sources: list[Source] = []
         server.create(self.folder)
 
-    def source(self, **options: Any) -> Source:
+    def source(self, clock: Clock | None = None, **options: Any) -> Source:
         """A source of the folder, over a line that can be cut."""
         given = {"host": "127.0.0.1", "port": self.proxy.port, "security": "starttls", "username": USER, "password": PASSWORD}
         given |= {"ca_file": str(self.server.ca_file), "folders": self.folder, "poll_interval": 0.2}
-        source = ADAPTER.open(check_options("imap", ADAPTER.options, {**given, **options}))
+        source = ADAPTER.open(check_options("imap", ADAPTER.options, {**given, **options}), Context(clock=clock or SystemClock()))
         self._sources.append(source)
         return source
 

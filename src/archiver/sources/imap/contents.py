@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Final
 
 import msgspec
 
-from archiver.errors import SourceGoneError, TransientError, UnavailableError
+from archiver.errors import SourceGoneError, SourceNotReadyError, TransientError, UnavailableError
 from archiver.sources.imap.connection import Connection, TooLongError
 from archiver.sources.imap.decoding import PLAIN, decoder_of
 from archiver.sources.imap.pool import Pool
 from archiver.sources.imap.wire import Value, fields_of, parse
+from genstage.clock import Clock
 
-__all__ = ["Contents", "Place"]
+__all__ = ["Contents", "Place", "Walk"]
 
 _PIECE_BYTES: Final = 1024 * 1024
+_LOOK_AGAIN_SECONDS = 5.0
+_KNOWN_SECONDS = 60.0  # after which nobody still holds a number of before
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):
@@ -53,21 +56,38 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
             raise SourceGoneError("the item's locator is damaged") from None
 
 
+class Walk(msgspec.Struct, frozen=True):
+    """That a folder was looked at whole.
+
+    Attributes:
+        validity: The UIDVALIDITY that it had.
+        at: When that was first done, on the clock.
+    """
+
+    validity: int
+    at: float
+
+
 class Contents:
     """Reads what a locator points to.
 
     Args:
         pool: Gives connections.
+        walked: Folders that were looked at whole.
+        clock: Time.
     """
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, walked: Mapping[str, Walk], clock: Clock) -> None:
         self._pool = pool
+        self._walked = walked
+        self._clock = clock
 
     async def stream(self, locator: str, offset: int) -> AsyncGenerator[bytes, None]:
         """The bytes from ``offset`` on, decoded, in chunks of at most 1 MiB.
 
         Raises:
             SourceGoneError: The folder has no such mail any more, or the mail no such part.
+            SourceNotReadyError: The folder was made anew, and nobody has looked yet where the mail is now.
             ArchiverError: See `archiver.sources.imap.words`.
         """
         place = Place.read(locator)
@@ -91,7 +111,7 @@ class Contents:
         for last in (False, True):
             try:
                 async with self._pool.connection() as connection:
-                    return await _read(connection, place, at)
+                    return await self._read(connection, place, at)
             except TooLongError:
                 raise TransientError("the mail server gave more than it was asked for") from None
             except UnavailableError:
@@ -99,11 +119,18 @@ class Contents:
                     raise
         raise AssertionError  # pragma: no cover  the second try returns or raises
 
+    async def _read(self, connection: Connection, place: Place, at: int) -> bytes:
+        folder = await connection.examine(place.folder, anew=False)
+        if folder.validity != place.validity:
+            text = f"the folder was made anew, and with it the numbers of its mails (UIDVALIDITY {folder.validity})"
+            walk = self._walked.get(place.folder)
+            if walk is not None and walk.validity == folder.validity and self._clock.time() - walk.at > _KNOWN_SECONDS:
+                raise SourceGoneError(text)  # if the mail were there, its item would have its new number
+            raise SourceNotReadyError(text, retry_after=_LOOK_AGAIN_SECONDS)
+        return await _piece_of(connection, place, at)
 
-async def _read(connection: Connection, place: Place, at: int) -> bytes:
-    folder = await connection.examine(place.folder, anew=False)
-    if folder.validity != place.validity:
-        raise SourceGoneError(f"the folder was made anew, and with it the numbers of its mails (UIDVALIDITY {folder.validity})")
+
+async def _piece_of(connection: Connection, place: Place, at: int) -> bytes:
     for fragments in await connection.fetch(str(place.uid), f"(UID BODY.PEEK[{place.section}]<{at}.{_PIECE_BYTES}>)"):
         try:
             fields = fields_of(parse(fragments))

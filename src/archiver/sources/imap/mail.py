@@ -27,8 +27,9 @@ _ID_DIGITS = 24
 _LONGEST = 400
 _BEGINNING: Final = datetime(1970, 1, 2, tzinfo=UTC)
 _MESSAGE_ID = re.compile(r"<([^<>]+)>")
-# A number of 7 to 15 digits, with the signs that people write within it; no date, no time.
-_NUMBER = re.compile(r"(?<![\w./:@-])\+?\(?\d(?:[ .()-]{0,3}\d){6,14}(?![\w/:@])")
+# With the signs that people write within a number; no date, no time.
+_NUMBER = re.compile(r"(?<![\w./:@-])\+?(?:\(\d{1,5}\)|\d)(?:[ .-]{0,2}(?:\(\d{1,5}\)|\d)){4,20}(?![\w/:@])")
+_DIGITS = range(7, 16)
 _DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b|\b\d\d?[./-]\d\d?[./-]\d{2,4}\b|\b\d\d?:\d\d(?::\d\d)?\b")
 _TO = re.compile(r"\b(?:to|an|für|vers|à|para)\s*:?\s*\Z", re.IGNORECASE)
 _SENT = re.compile(r"\b(?:sent|delivered|delivery|transmission|transmitted|outgoing|outbound|gesendet|versendet)\b", re.IGNORECASE)
@@ -96,14 +97,14 @@ def number_in(subject: str) -> tuple[str, str]:
     Of several numbers the first counts: notices begin with whom they are about.
     """
     cleaned = _DATE.sub(lambda found: "/" * len(found[0]), subject)
-    found = _NUMBER.search(cleaned)
     outbound = _SENT.search(subject) is not None
-    if found is None:
-        return "", "outbound" if outbound else "inbound"
-    digits = re.sub(r"\D", "", found[0])
-    number = f"+{digits}" if found[0].startswith("+") else digits
-    outbound = outbound or (_TO.search(cleaned[: found.start()]) is not None)
-    return number, "outbound" if outbound else "inbound"
+    for found in _NUMBER.finditer(cleaned):
+        digits = re.sub(r"\D", "", found[0])
+        if len(digits) in _DIGITS:
+            number = f"+{digits}" if found[0].startswith("+") else digits
+            outbound = outbound or _TO.search(cleaned[: found.start()]) is not None
+            return number, "outbound" if outbound else "inbound"
+    return "", "outbound" if outbound else "inbound"
 
 
 def arrived_at(internal_date: str) -> Millis:

@@ -15,6 +15,7 @@ import msgspec
 from archiver.errors import ArchiverError, MisconfiguredError, UnavailableError
 from archiver.model import Discovery
 from archiver.sources.imap.connection import Connection, Folder, TooLongError
+from archiver.sources.imap.contents import Walk
 from archiver.sources.imap.finding import ENVELOPE, WITHOUT_STRUCTURE, Shown, discoveries_of, shown_of
 from archiver.sources.imap.login import Login
 from archiver.sources.imap.settings import ImapSettings
@@ -73,6 +74,9 @@ class Rounds:
         settings: What is read, and how often.
         clock: Time.
         on_news: Told that the server has said that something came.
+
+    Attributes:
+        walked: Folders that were looked at whole.
     """
 
     def __init__(self, login: Login, settings: ImapSettings, clock: Clock, on_news: Callable[[], None]) -> None:
@@ -83,6 +87,7 @@ class Rounds:
         self._wake = asyncio.Event()
         self._closed = False
         self._lines: set[_Line] = set()
+        self.walked: dict[str, Walk] = {}
 
     async def pages(self, cursor: str) -> AsyncGenerator[Page, None]:
         """Pages without end; see `archiver.sources.port.Source.discover`."""
@@ -139,6 +144,7 @@ class Rounds:
         if mark is None or mark.validity != folder.validity:
             mark = progress.folders[name] = Mark(folder.validity)
         if folder.following and mark.uid + 1 >= folder.following:
+            self._has_walked(name, folder)
             return
         # "n:*" means the last mail also where that has a smaller number.
         uids = [uid for uid in await line.search(f"UID {mark.uid + 1}:*{_since(self._settings)}") if uid > mark.uid]
@@ -152,12 +158,18 @@ class Rounds:
             if not found:
                 yield Page(discoveries=(), cursor=progress.write())
         mark.uid = max(mark.uid, folder.following - 1)
+        self._has_walked(name, folder)
 
     async def _found(self, name: str, folder: Folder, uids: Sequence[int], line: _Line) -> list[Discovery]:
         shown = await line.shown(name, folder, uids)
         return [
             discovery for uid in uids if uid in shown for discovery in discoveries_of(shown[uid], name, folder.validity, self._settings)
         ]
+
+    def _has_walked(self, name: str, folder: Folder) -> None:
+        walk = self.walked.get(name)
+        if walk is None or walk.validity != folder.validity:
+            self.walked[name] = Walk(folder.validity, self._clock.time())
 
     def _told(self) -> None:
         self._wake.set()
@@ -190,7 +202,7 @@ class _Line:
         """The mails of these numbers that are still there, also those of which the server says more than can be read, or nonsense."""
         shown = await self._shown(name, folder, uids, ENVELOPE)
         missing = [uid for uid in uids if uid not in shown]
-        return {**shown, **await self._shown(name, folder, missing, WITHOUT_STRUCTURE)} if missing else shown
+        return {**await self._shown(name, folder, missing, WITHOUT_STRUCTURE), **shown} if missing else shown
 
     async def _shown(self, name: str, folder: Folder, uids: Sequence[int], what: str) -> dict[int, Shown]:
         try:

@@ -35,8 +35,8 @@ class ImapSource:
         self.on_news: Callable[[], None] = lambda: None
         self._login = login
         self._pool = Pool(login)
-        self._contents = Contents(self._pool)
         self._rounds = Rounds(login, settings, clock, self._told)
+        self._contents = Contents(self._pool, self._rounds.walked, clock)
 
     def __repr__(self) -> str:
         return f"ImapSource({self._login!r})"
