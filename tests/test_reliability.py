@@ -7,6 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "reliability.md").read_text()
+CLASSES = 14
 ROWS = {int(row): rest for row, rest in re.findall(r"^\| (\d+) \| (.*) \|$", PAGE, re.MULTILINE)}
 
 
@@ -42,3 +43,16 @@ def test_the_page_names_nothing_that_is_not_there() -> None:
     named = re.findall(r"\[(test_rows?_\w+)\]\(\.\./([\w/.]+)\)", PAGE)
     assert named
     assert set(named) <= set(scenarios().items())
+
+
+def test_each_class_of_failures_is_shown_at_two_providers() -> None:
+    """Every row names tests that exist, of two providers or more."""
+    part = PAGE.split("## Classes of failures")[1].split("\n## ")[0]
+    classes = [line.strip("| ").split(" | ") for line in part.splitlines() if line.startswith("| ")][1:]
+    assert len(classes) == CLASSES
+    for name, seen, held in classes:
+        providers = {one for words in re.findall(r"(?:^|; )([\w ]+): \[", held) for one in words.split(" and ")}
+        assert len(providers) > 1, f"{name}: {providers}"
+        assert seen
+        for test, path in re.findall(r"\[(test_\w+)\]\(\.\./([\w/.]+)\)", held):
+            assert f"def {test}(" in (ROOT / path).read_text(), f"{name}: there is no {test} in {path}"
