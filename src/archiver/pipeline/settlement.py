@@ -33,7 +33,8 @@ LOOKS = 3
 LOOK_SECONDS = {SourceGoneError.__name__: 60.0, SourceChangedError.__name__: 600.0}
 """… with so long between two of them, at most (half of it at least): a minute for what is gone, ten for what may still be written."""
 _TOGETHER_MILLIS = 1000
-_BATCH = 2000
+_BATCH = 500
+"""So many are written at once at most: births and whoever else writes wait for no longer than that takes, some ten milliseconds."""
 
 
 class LaneControl(Protocol):
