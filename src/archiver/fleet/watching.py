@@ -1,7 +1,7 @@
 """Collecting: every source of the customers that this process serves is looked at when it is due.
 
 A source that rests costs no task: its iterator stands still, and one task wakes for whichever is due next, or has news. So many looks at
-a time take a place; one that takes long waits for its provider, and gives its place to others.
+a time take a place; one that takes long, or has passed over everything and does not rest, waits for its provider: others have its place.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from genstage.clock import Clock
 __all__ = ["Watching"]
 
 _PLACES = 256
-_PLACE_SECONDS = 5.0
+_PLACE_SECONDS = 1.0
 
 _Key = tuple[int, int, Millis]
 """A source, the epoch under which its customer is held, and since when the source is in its state."""
@@ -114,6 +114,7 @@ class Watching:
             self._watched[key] = customer, None
             return
         one = self._sources[source.id] = _Watched(watch)
+        watch.on_passed = partial(self._give_place, one)
         self._watched[key] = customer, one
         self._running[customer.id] += 1
         self._at(-math.inf, one)
@@ -155,6 +156,10 @@ class Watching:
         """Whoever has been looked at for long waits for its provider: its place is free."""
         while self._places and (first := next(iter(self._places.items())))[1] <= now - _PLACE_SECONDS:
             del self._places[first[0]]
+
+    def _give_place(self, one: _Watched) -> None:
+        if self._places.pop(one, None) is not None:
+            self._sooner.set()
 
     def _looked(self, one: _Watched, task: asyncio.Task[float | None]) -> None:
         """A look has ended."""

@@ -127,6 +127,8 @@ class Collector:
                 await patience(self._add, watch.customer, watch.source, page)
                 watch.failures = 0
                 self.failing.pop(watch.source.id, None)
+                if page.complete:
+                    watch.on_passed()
                 if page.rest is not None:
                     rest = page.rest
                     return rest

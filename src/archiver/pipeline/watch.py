@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 from archiver.model import Connection, Customer
 from archiver.sources.port import Page
 
 __all__ = ["Watch"]
+
+
+def _nobody() -> None:
+    """Is told nothing."""
 
 
 class Watch:
@@ -20,15 +24,17 @@ class Watch:
     Attributes:
         failures: So many looks in a row were in vain.
         pages: What it is read by; None before the first look, and after one that failed.
+        on_passed: Told at each end of a complete pass: what may follow in the same look is mostly waiting.
     """
 
-    __slots__ = ("customer", "failures", "pages", "source")
+    __slots__ = ("customer", "failures", "on_passed", "pages", "source")
 
     def __init__(self, customer: Customer, source: Connection) -> None:
         self.customer = customer
         self.source = source
         self.failures = 0
         self.pages: AsyncGenerator[Page, None] | None = None
+        self.on_passed: Callable[[], None] = _nobody
 
     async def close(self) -> None:
         """Lets go of the iterator; harmless when there is none."""

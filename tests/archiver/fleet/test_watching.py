@@ -26,6 +26,7 @@ class Resting(MemorySource):
         busy: Seconds that a look takes.
         fails: So many looks fail.
         open: Iterators that stand.
+        patient: It waits by itself, and does not say that it rests.
         on_news: See `archiver.sources.port.Told`.
     """
 
@@ -35,6 +36,7 @@ class Resting(MemorySource):
         self.busy = 0.0
         self.fails = 0
         self.open = 0
+        self.patient = False
         self.on_news: Callable[[], None] = lambda: None
         self._now = now
         self._seconds = rest
@@ -53,7 +55,10 @@ class Resting(MemorySource):
                 place += 1
                 found = Discovery(kind=Kind.SMS, external_id=f"{place}", occurred_at=0, locator=f"{place}", media_type="text/plain")
                 yield Page(discoveries=[found], cursor=f"{place}", complete=True)
-                yield Page(discoveries=(), cursor=f"{place}", rest=self._seconds)
+                if self.patient:
+                    await asyncio.sleep(self._seconds)
+                else:
+                    yield Page(discoveries=(), cursor=f"{place}", rest=self._seconds)
         finally:
             self.open -= 1
 
@@ -104,18 +109,20 @@ async def test_news_end_a_rest(world: World) -> None:
 
 @in_virtual_time
 async def test_a_look_that_takes_long_holds_up_nobody(world: World) -> None:
-    """As many hang as there are places: after some seconds each has given its place away, and the others go on."""
+    """As many hang as there are places: after a while each has given its place away, and the others go on."""
     sources = await furnish(world, 12)
     for source in sources[:8]:
         source.busy = math.inf
+    for source in sources[8:10]:  # which find something and then wait by themselves
+        source.patient = True
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(watching, "_PLACES", 4)
         began = world.clock.time()
         async with world.running(world.assembly()):
-            await asyncio.sleep(1)
+            await asyncio.sleep(0.5)
             assert sum(bool(source.looks) for source in sources) == 4, "so many at a time"
             await asyncio.sleep(30)
-    assert max(source.looks[0] - began for source in sources) < 11
+    assert max(source.looks[0] - began for source in sources) < 2.5
     assert all(source.open == 0 for source in sources), "also those that were looked at in vain"
 
 
