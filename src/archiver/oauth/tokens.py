@@ -161,6 +161,25 @@ class Tokens:
             self._ends_at = 0.0
             self._kept.forget(self._credentials, token)
 
+    async def overtaken(self) -> bool:
+        """Whether another process has renewed the link since this one did: then a refusal of our token says nothing of the link.
+
+        Raises:
+            UnavailableError: Another process is renewing it, and does not end.
+        """
+        secrets = self._secrets
+        if secrets is None or not self._provider.single_use or not self._credentials.refresh_token:
+            return False
+        if not isinstance(secrets, Claiming):
+            return False
+        async with self._one:
+            await self._claimed(secrets)  # who renews has killed our token before it has stored its own
+            try:
+                return await self._taken_over(self._credentials.refresh_token)
+            finally:
+                with suppress(DatabaseUnavailableError):
+                    await secrets.release()
+
     async def _renew(self) -> None:
         try:
             answer = await self._new()

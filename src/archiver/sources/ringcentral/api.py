@@ -122,12 +122,12 @@ class Api:
                 return None
             if reply.status == 200:
                 return decode(reply.body, shape)
-            if reply.status == 401 and not renewed:
+            if reply.status == 401 and (not renewed or await self._tokens.overtaken()):
                 renewed = True
                 self._tokens.ran_out(access.token)
             elif reply.status != 429:
                 raise reply_error(reply, route, self._clock.wall())
-        raise UnavailableError(f"RingCentral refuses {route} for its rate, again and again")
+        raise UnavailableError(f"RingCentral refuses {route} again and again, for its rate or since others renew the same link")
 
     @asynccontextmanager
     async def content(self, route: str, address: str, offset: int, *, only_head: bool = False) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -158,6 +158,9 @@ class Api:
                 response.close()
             if reply.status == 429:
                 raise self._used_up(budget, route)
+            if reply.status == 401 and last and await self._tokens.overtaken():
+                self._tokens.ran_out(access.token)
+                raise SourceThrottledError("another process has renewed the link meanwhile", retry_after=1.0)
             if reply.status != 401 or last:
                 error = reply_error(reply, route, self._clock.wall())
                 if isinstance(error, SourceThrottledError):
