@@ -20,7 +20,7 @@ from archiver.destinations.google_drive.wire import (
     metadata,
     multipart,
 )
-from archiver.destinations.port import Account, CallKind, Context, Features, Upload
+from archiver.destinations.port import Account, CallKind, Context, Features, Found, Upload
 from archiver.errors import (
     ArchiverError,
     ConflictError,
@@ -119,6 +119,22 @@ class GoogleDriveDestination:
         if quota.limit and quota.usage >= quota.limit:
             raise QuotaFullError("this Google Drive is full", hint="Free some space; the lane goes on by itself.")
         return Account(name=name, used_bytes=quota.usage, free_bytes=quota.limit - quota.usage if quota.limit else None)
+
+    async def look(self, receipts: Sequence[Receipt]) -> Sequence[Found | None]:
+        """One call for each file, by its id: so one that somebody moved is found, and one with another name or in the bin is not.
+
+        See `archiver.destinations.port.Looking`.
+        """
+        return [await self._found(receipt) for receipt in receipts]
+
+    async def _found(self, receipt: Receipt) -> Found | None:
+        try:
+            file = await self._file(receipt.remote_id)
+        except NotThereError:
+            return None
+        if file.trashed or file.mime_type == FOLDER or file.name != receipt.path.rpartition("/")[2]:
+            return None
+        return Found(size=file.size, hash=f"md5:{file.md5}")
 
     async def remove(self, receipt: Receipt) -> bool:
         """Deletes a file for good if it has still the bytes that were written. See `archiver.destinations.port.Removing`."""

@@ -179,6 +179,26 @@ async def test_a_file_that_the_customer_moved_is_not_written_again(box: Any) -> 
     assert len(box.stored()) == 1
 
 
+async def test_what_is_there_is_told_by_its_id_and_without_its_bytes(box: Any) -> None:
+    """A file in another folder is found, with its hash; one that was renamed or thrown away is not there; nothing is downloaded."""
+    uploads = [whole(number, b"%d" % number) for number in range(4)]
+    outcomes = await put(box.open(), uploads)
+    receipts = [receipt_of(outcomes[number], b"%d" % number) for number in range(4)]
+    changes = {1: '{"trashed": true}', 2: '{"name": "mine.wav"}'}
+    for number, change in changes.items():
+        await box.client.call("PATCH", f"/drive/v3/files/{receipts[number].remote_id}", data=change)
+    await box.client.call("PATCH", f"/drive/v3/files/{receipts[3].remote_id}?addParents=x", data="{}")
+    searches = box.calls("files.list")
+    found = await box.open().look(receipts)
+    assert [None if one is None else (one.size, one.hash) for one in found] == [
+        (1, receipts[0].remote_hash),
+        None,
+        None,
+        (1, receipts[3].remote_hash),
+    ]
+    assert (box.calls("files.get"), box.calls("files.list"), box.calls("files.download")) == (4, searches, 0)
+
+
 async def test_what_is_in_the_bin_is_not_archived(box: Any) -> None:
     """A file that the customer threw away is uploaded anew; one that was thrown away before its receipt, after one more try."""
     upload = whole(1, b"sound")
