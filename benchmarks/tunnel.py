@@ -18,8 +18,9 @@ from urllib.parse import urlsplit
 import msgspec
 import trustme
 
-__all__ = ["DROPBOX_HOSTS", "GOOGLE_HOSTS", "MICROSOFT_HOSTS", "Certificates", "Tunnel", "certify", "environment_through"]
+__all__ = ["BOX_HOSTS", "DROPBOX_HOSTS", "GOOGLE_HOSTS", "MICROSOFT_HOSTS", "Certificates", "Tunnel", "certify", "environment_through"]
 
+BOX_HOSTS = ("api.box.com", "upload.box.com", "app.box.com", "account.box.com")
 DROPBOX_HOSTS = ("api.dropboxapi.com", "content.dropboxapi.com", "notify.dropboxapi.com", "api.dropbox.com", "www.dropbox.com")
 GOOGLE_HOSTS = ("www.googleapis.com", "oauth2.googleapis.com", "accounts.google.com")
 MICROSOFT_HOSTS = ("graph.microsoft.com", "login.microsoftonline.com")

@@ -42,7 +42,7 @@ class TunnelledContest:
     """Most of a `benchmarks.contests.Contest`; a cloud adds its options and its words for rclone.
 
     Attributes:
-        world: The module that serves it.
+        world: What `benchmarks.tunnelled_world` calls it.
         hosts: Those of the cloud.
         flags: For rclone.
     """
@@ -73,7 +73,8 @@ class TunnelledContest:
         with tempfile.TemporaryDirectory(prefix="archiver-bench-") as directory:
             self._directory = Path(directory)
             self._certificates = certify(self._directory, self.hosts)
-            command = [sys.executable, "-m", self.world, str(self._certificates.chain), str(self._certificates.key)]
+            papers = str(self._certificates.chain), str(self._certificates.key)
+            command = [sys.executable, "-m", "benchmarks.tunnelled_world", self.world, *papers]
             with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:  # noqa: S603  our own module
                 assert process.stdin is not None
                 assert process.stdout is not None

@@ -16,7 +16,7 @@ class GoogleDriveContest(TunnelledContest):
     """See `benchmarks.contests.Contest`. rclone's own pace is switched off."""
 
     name = "google_drive"
-    world = "benchmarks.google_world"
+    world = "google"
     hosts = GOOGLE_HOSTS
     flags = ("--drive-pacer-min-sleep", "0", "--drive-pacer-burst", "100000")
 

@@ -21,7 +21,7 @@ class OneDriveContest(TunnelledContest):
     """See `benchmarks.contests.Contest`."""
 
     name = "onedrive"
-    world = "benchmarks.microsoft_world"
+    world = "microsoft"
     hosts = MICROSOFT_HOSTS
     flags = ("--onedrive-upload-cutoff", "4M")
 

@@ -88,7 +88,7 @@ def _items(asked: Asked) -> Reply:
     limit = min(int(asked.query.get("limit") or 100), _PAGE)
     page = {"entries": [tree.shown(item) for item in found[start : start + limit]], "limit": limit}
     if asked.query.get("usemarker") == "true":
-        return json_reply(page | {"next_marker": str(start + limit) if start + limit < len(found) else ""})
+        return json_reply(page | {"next_marker": str(start + limit) if start + limit < len(found) else None})
     return json_reply(page | {"total_count": len(found), "offset": start})
 
 

@@ -171,7 +171,7 @@ class Box:
             return await self._oauth(call, path.removeprefix("/oauth2/"))
         if not path.startswith("/2.0/"):
             raise not_found()
-        path = path.removeprefix("/2.0")
+        path = path.removeprefix("/2.0").rstrip("/")
         token, grant = self.grants.authenticate(request.headers.get("Authorization", ""), self.clock.now())
         session = _SESSION.fullmatch(path)
         if session is not None:

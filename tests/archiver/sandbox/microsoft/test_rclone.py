@@ -2,57 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import os
-import ssl
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from benchmarks.tunnel import MICROSOFT_HOSTS, Certificates, Tunnel, certify, environment_through
+from benchmarks.tunnel import MICROSOFT_HOSTS, Certificates, Tunnel, certify
 
 from archiver.sandbox.microsoft import Limits, Login, OneDrive
+from support.rclone import Rclone, context_of, old_token
 
-_PAST = "2020-01-01T00:00:00Z"
 
-
-class Rclone:
-    """Runs rclone as one user.
-
-    Args:
-        directory: For its configuration.
-        login: Whose.
-        kind: What their drive is.
-        certificates: Whom it trusts.
-        tunnel: Through which it goes.
-    """
-
-    def __init__(self, directory: Path, login: Login, kind: str, certificates: Certificates, tunnel: Tunnel) -> None:
-        self._config = directory / "rclone.conf"
-        self._certificates = certificates
-        self._tunnel = tunnel
-        token = json.dumps({"access_token": "old", "token_type": "Bearer", "refresh_token": login.refresh_token, "expiry": _PAST})
-        words = [f"client_id = {login.client_id}", f"client_secret = {login.client_secret}", f"token = {token}"]
-        words += [f"drive_id = {login.drive_id}", f"drive_type = {kind}"]
-        self._config.write_text("\n".join(["[one]", "type = onedrive", *words, ""]))
-
-    async def run(self, *words: str) -> str:
-        """Runs a command to its end; what it printed."""
-        process = await asyncio.create_subprocess_exec(
-            str(Path(sys.executable).with_name("rclone")),
-            *words,
-            *("--config", str(self._config), "--ca-cert", str(self._certificates.authority)),
-            env=environment_through(self._tunnel.url, os.environ),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        async with asyncio.timeout(60):
-            output, errors = await process.communicate()
-        assert process.returncode == 0, errors.decode()
-        return output.decode()
+def rclone_of(directory: Path, login: Login, kind: str, certificates: Certificates, tunnel: Tunnel) -> Rclone:
+    """Rclone as one user."""
+    client = [f"client_id = {login.client_id}", f"client_secret = {login.client_secret}", f"drive_id = {login.drive_id}"]
+    words = ["type = onedrive", *client, f"drive_type = {kind}", f"token = {old_token(login.refresh_token)}"]
+    return Rclone(directory, words, certificates, tunnel)
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +31,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 @pytest.fixture
 async def onedrive(certificates: Certificates) -> AsyncIterator[OneDrive]:
     """With HTTPS in Microsoft's name."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificates.chain, certificates.key)
-    async with OneDrive(tls=context) as onedrive:
+    async with OneDrive(tls=context_of(certificates)) as onedrive:
         yield onedrive
 
 
@@ -80,7 +45,7 @@ async def test_rclone_does_not_notice(onedrive: OneDrive, certificates: Certific
         (folder / name).write_bytes(data)
     login = onedrive.add_user("acme", Limits(units=None), kind=kind)  # type: ignore[arg-type]  # one of the parameters above
     async with Tunnel(onedrive.tls_url, MICROSOFT_HOSTS) as tunnel:
-        rclone = Rclone(tmp_path, login, kind, certificates, tunnel)
+        rclone = rclone_of(tmp_path, login, kind, certificates, tunnel)
         await rclone.run("copy", str(folder), "one:Archive", "--onedrive-chunk-size", "1280k")
         stored = {file.path: file.sha256 for file in onedrive.ledger().files}
         assert stored == {f"/Archive/{name}": hashlib.sha256(data).hexdigest() for name, data in contents.items()}
@@ -109,7 +74,7 @@ async def test_rclone_waits_where_it_is_refused(onedrive: OneDrive, certificates
         (folder / f"{number}.wav").write_bytes(str(number).encode())
     login = onedrive.add_user("acme", Limits(units=12, window=1.0, retry_after=1))
     async with Tunnel(onedrive.tls_url, MICROSOFT_HOSTS) as tunnel:
-        await Rclone(tmp_path, login, "business", certificates, tunnel).run("copy", str(folder), "one:Archive", "--transfers", "4")
+        await rclone_of(tmp_path, login, "business", certificates, tunnel).run("copy", str(folder), "one:Archive", "--transfers", "4")
     record = onedrive.ledger().accounts["acme"]
     assert record.files == 4
     assert record.refused["too_many_requests"] > 0
