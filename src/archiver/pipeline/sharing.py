@@ -81,8 +81,9 @@ class Sharing:
         held_items = held_bytes = 0
         fresh = []
         for lane in self._lanes.values():
-            held_items += lane.held_items
-            held_bytes += lane.held_bytes
+            if lane.in_flight or lane.asked:  # of thousands most hold nothing
+                held_items += lane.held_items
+                held_bytes += lane.held_bytes
             if lane.fresh:
                 fresh.append(lane)
             elif lane.queued:

@@ -15,7 +15,8 @@ __all__ = ["numbers", "texts"]
 
 def numbers(values: Iterable[int | None]) -> str:
     """Numbers, or truths, as an array; None is NULL."""
-    return "{" + ",".join(["NULL" if value is None else str(int(value)) for value in values]) + "}"
+    written = repr([*values])[1:-1]
+    return "{" + written.replace("None", "NULL").replace("True", "1").replace("False", "0") + "}"
 
 
 def texts(values: Sequence[str]) -> str:
