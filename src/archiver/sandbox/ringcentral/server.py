@@ -80,17 +80,19 @@ class RingCentral(Phones):
             return _sent(self._authorise(request))
         if path == "/restapi/oauth/token":
             return await self._serve(request, (TOKEN_ROUTE, "Auth"), lambda: self._token(request))
-        if path.startswith(SUBSCRIPTIONS):
-            return await self._serve(request, ("subscription", "Medium"), lambda: self._subscription(request))
-        for route in ROUTES:
-            found = route[2].fullmatch(path)
+        if path.startswith(SUBSCRIPTIONS) or self.exports.owns(path):
+            exporting = self.exports.owns(path)
+            route = ("message-store-report", "Heavy") if exporting else ("subscription", "Medium")
+            return await self._serve(request, route, lambda: self._export(request) if exporting else self._subscription(request))
+        for listed in ROUTES:
+            found = listed[2].fullmatch(path)
             if found is not None and request.method == "GET":
                 words = found.groupdict()
 
-                async def answer(route: Route = route, words: dict[str, str] = words) -> Answer:
+                async def answer(route: Route = listed, words: dict[str, str] = words) -> Answer:
                     return self._read(request, route, words)
 
-                return await self._serve(request, route[:2], answer, next(iter(words.values()), ""))
+                return await self._serve(request, listed[:2], answer, next(iter(words.values()), ""))
         return _sent(not_found("uri").answer)
 
     async def _serve(
@@ -150,6 +152,10 @@ class RingCentral(Phones):
         self.grants.authenticate(request.headers.get("Authorization", ""), self.clock.now())
         said = await self.bells.answer(request.method, request.path.removeprefix(SUBSCRIPTIONS), await request.read())
         return Answer(status=204) if said is None else Answer(body=msgspec.json.encode(said))
+
+    async def _export(self, request: web.BaseRequest) -> Answer:
+        self.grants.authenticate(request.headers.get("Authorization", ""), self.clock.now())
+        return self.exports.answer(request.method, request.path, await request.read(), self.url)
 
     def _authorise(self, request: web.BaseRequest) -> Answer:
         """Nobody sits at the sandbox: the page says yes at once, for the extension that ``user`` names, else for the first."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from archiver.sandbox.faults import FaultScript
 from archiver.sandbox.ringcentral.bells import Bells
+from archiver.sandbox.ringcentral.exporting import Exports
 from archiver.sandbox.ringcentral.grants import ACCESS_SECONDS, Grants, Login
 from archiver.sandbox.ringcentral.ledger import GroupRecord, Ledger
 from archiver.sandbox.ringcentral.limits import LIMITS, GroupLimit, GroupMeter
@@ -63,6 +64,7 @@ class Phones:
         self.clock = PushedClock(now)
         self.limits = dict(LIMITS if limits is None else limits)
         self.office = Office(self.clock.now, recording_cap=recording_cap)
+        self.exports = Exports(self.office)
         self.grants = Grants(access_seconds)
         self.faults = FaultScript()
         self.bells = Bells(self.clock.now, self.faults)

@@ -13,6 +13,7 @@ source ──> rounds ──> calls ────> api ──> budget
 | `rounds` | what is looked at next; what a page is; when a pass is complete |
 | `calls` | the call log: full passes in slices, synchronisation between them |
 | `messages` | one extension's message store |
+| `exporting` | all message stores at once, at the first pass of a large company |
 | `records` | what a row or a message is as discoveries; pure |
 | `parties` | numbers and names as they come: plain, formatted, masked; pure |
 | `cursor` | how far each stream has come, and which is not complete |

@@ -31,6 +31,7 @@ GROUPS: Final[Mapping[str, str]] = {
     "extension": "Medium",
     "attachment": "Medium",
     "message-store": "Light",
+    "message-store-report": "Heavy",
     "message-sync": "Light",
     "subscription": "Medium",
     "token": "Auth",
@@ -120,7 +121,7 @@ class Api:
             reply = await self._fetch(route, url, query, access, (budget, grant), method=method, said=said)
             if reply.status == 204:
                 return None
-            if reply.status == 200:
+            if reply.status in {200, 202}:
                 return decode(reply.body, shape)
             if reply.status == 401 and (not renewed or await self._tokens.overtaken()):
                 renewed = True
@@ -130,7 +131,9 @@ class Api:
         raise UnavailableError(f"RingCentral refuses {route} again and again, for its rate or since others renew the same link")
 
     @asynccontextmanager
-    async def content(self, route: str, address: str, offset: int, *, only_head: bool = False) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def content(
+        self, route: str, address: str, offset: int, *, only_head: bool = False, look: bool = False
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Reads bytes, if it is their turn.
 
         Args:
@@ -138,6 +141,7 @@ class Api:
             address: A path, or a whole address that RingCentral gave.
             offset: Where to begin.
             only_head: Only the first byte is wanted, for what the headers say; that is a look, and waits.
+            look: The bytes are part of a look, which waits for its turn.
 
         Raises:
             SourceThrottledError: Its turn comes later.
@@ -146,7 +150,7 @@ class Api:
         url = self._trusted(address)
         headers = {"Range": "bytes=0-0" if only_head else f"bytes={offset}-"} if only_head or offset else {}
         for last in (False, True):
-            budget, grant = await (self._look_turn(route) if only_head else self._content_turn(route))
+            budget, grant = await (self._look_turn(route) if only_head or look else self._content_turn(route))
             access = await self._access(budget, grant)
             response = await self._send(route, url, (), access, (budget, grant), headers=headers, limits=_CONTENT_LIMITS)
             try:
@@ -172,9 +176,9 @@ class Api:
         """The time."""
         return int(self._clock.wall() * 1000)
 
-    def wait(self, route: str) -> float:
-        """Seconds until a look may be taken; 0 before the first call."""
-        return 0.0 if self._budget is None else self._budget.wait(route, self._clock.time())
+    def wait(self, route: str, *, calls: int = 1) -> float:
+        """Seconds until a look may be taken that needs so many calls; 0 before the first call."""
+        return 0.0 if self._budget is None else self._budget.wait(route, self._clock.time(), calls=calls)
 
     def room(self, route: str, *, wanted: bool) -> tuple[int, float]:
         """How many contents may be asked for now, and if none, after how many seconds; one before the first call."""
@@ -228,7 +232,7 @@ class Api:
         headers = {} if said is None else {"Content-Type": "application/json"}
         response = await self._send(route, url, query, access, turn, headers=headers, limits=_JSON_LIMITS, method=method, said=said)
         async with response:
-            if response.status not in {200, 204}:
+            if response.status not in {200, 202, 204}:
                 return Reply(status=response.status, headers=response.headers, body=await _beginning(response, route))
             try:
                 return Reply(status=response.status, headers=response.headers, body=await response.read())

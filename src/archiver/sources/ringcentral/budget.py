@@ -58,19 +58,20 @@ class _Group:
         self.asked_until = 0.0  # somebody waits to look
         self.wanted_until = 0.0  # content waits
 
-    def wait(self, now: float, *, look: bool) -> float:
-        wait = self._wait(now, look=look)
+    def wait(self, now: float, *, look: bool, calls: int = 1) -> float:
+        wait = self._wait(now, look=look, calls=calls)
         if wait and look:  # whoever waits to look finds its share free for as long as that may take
             self.asked_until = now + self.window
         return wait
 
-    def _wait(self, now: float, *, look: bool) -> float:
+    def _wait(self, now: float, *, look: bool, calls: int) -> float:
         if now < self.held_until:
             return self.held_until - now
         self.calls = [call for call in self.calls if call[0] > now]
         if not self.limit:
             return _UNKNOWN_SECONDS if self.flying else 0.0
-        if self._room(now, look=look) > 0:
+        most = self._share if look and now < self.wanted_until else self.limit  # more than that there never is room for
+        if self._room(now, look=look) >= max(1, min(calls, most)):
             return 0.0
         return max(_MARGIN, min((end for end, _ in self.calls), default=now + _UNKNOWN_SECONDS) - now)
 
@@ -86,13 +87,18 @@ class _Group:
     def _room(self, now: float, *, look: bool) -> int:
         room = self.limit - len(self.calls) - self.flying
         looks = sum(was_look for _, was_look in self.calls) + self.flying_looks
-        share = max(1, self.limit // _LOOK_SHARE) if self.limit > 1 else 0
+        share = self._share
         if not look:
             return room - (max(0, share - looks) if now < self.asked_until else 0)
         if now < self.wanted_until:  # content waits: what is its own is left to it
             others = len(self.calls) + self.flying - looks
             room -= max(0, self.limit - share - others)
         return room
+
+
+    @property
+    def _share(self) -> int:
+        return max(1, self.limit // _LOOK_SHARE) if self.limit > 1 else 0
 
 
 class Budget:
@@ -126,9 +132,9 @@ class Budget:
         group.flying_looks += look
         return Grant(name, look)
 
-    def wait(self, route: str, now: float) -> float:
-        """Seconds until a look may be taken."""
-        return max(0.0, self._all_held_until - now, self._group(self._of.get(route, route)).wait(now, look=True))
+    def wait(self, route: str, now: float, *, calls: int = 1) -> float:
+        """Seconds until a look may be taken that needs so many calls; after them it may be as long again."""
+        return max(0.0, self._all_held_until - now, self._group(self._of.get(route, route)).wait(now, look=True, calls=calls))
 
     def room(self, route: str, now: float, *, wanted: bool) -> tuple[int, float]:
         """How many calls for content may be made now; if none, also the seconds until one may.

@@ -9,7 +9,7 @@ import msgspec
 
 from archiver.model import Millis
 
-__all__ = ["State", "Stream"]
+__all__ = ["Export", "State", "Stream"]
 
 _VERSION = 1
 
@@ -43,6 +43,22 @@ class Stream(msgspec.Struct, array_like=True):
         return self.full_at > 0 and not self.open_at and not self.trouble
 
 
+class Export(msgspec.Struct, array_like=True):
+    """The export of all message stores, which tells everything before each store was looked at.
+
+    Attributes:
+        task: What RingCentral calls it; empty before one was asked for.
+        asked_at: When it was asked for.
+        looked_at: When it was last looked after.
+        over: How it ended; empty while it has not. It is asked for once.
+    """
+
+    task: str = ""
+    asked_at: Millis = 0
+    looked_at: Millis = 0
+    over: str = ""
+
+
 class State(msgspec.Struct, kw_only=True):
     """Every stream.
 
@@ -51,12 +67,14 @@ class State(msgspec.Struct, kw_only=True):
         calls: The call log.
         stores: The message stores, by the extension's id.
         media_type: What this account's recordings are; empty until one was asked.
+        export: Of the message stores.
     """
 
     version: int = _VERSION
     calls: Stream = msgspec.field(default_factory=Stream)
     stores: dict[str, Stream] = msgspec.field(default_factory=dict)
     media_type: str = ""
+    export: Export = msgspec.field(default_factory=Export)
 
     def write(self) -> str:
         """The cursor."""

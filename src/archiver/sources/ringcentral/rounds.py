@@ -24,6 +24,7 @@ from archiver.sources.ringcentral.api import Api
 from archiver.sources.ringcentral.calls import Calls
 from archiver.sources.ringcentral.contents import Contents
 from archiver.sources.ringcentral.cursor import State, Stream
+from archiver.sources.ringcentral.exporting import Exporting
 from archiver.sources.ringcentral.messages import Messages
 from archiver.sources.ringcentral.records import Reader
 from archiver.sources.ringcentral.settings import RingCentralSettings
@@ -37,8 +38,10 @@ _EXTENSIONS = "/restapi/v1.0/account/~/extension"
 _EXTENSIONS_SECONDS = 900.0  # between two looks at who there is
 _WITHOUT_STORE: Final = frozenset({"IvrMenu", "Announcement", "ParkLocation", "PagingOnly", "ApplicationExtension", "Site", "Room"})
 _NOT_THERE: Final = frozenset({"NotActivated", "Unassigned"})
+_STORE_CALLS = 2  # of a pass over a store: its token, its messages
 _LOOKS = 50  # at streams without news, after which the cursor is stored all the same
 _CALLS = ""
+_EXPORT = "*"
 _MESSAGE_KINDS = frozenset({Kind.SMS, Kind.FAX, Kind.VOICEMAIL})
 _CALL_KINDS = frozenset({Kind.RECORDING, Kind.CALL_LOG})
 
@@ -74,9 +77,11 @@ class Rounds:
         self._webhooks = Webhooks(api, hooks, clock, self._told)
         self._calls = Calls(api, contents, settings, self._webhooks.looked_at_calls)
         self._messages = Messages(api, settings)
+        self._exporting = Exporting(api, settings)
         self._owners: dict[str, str] = {}
         self._names: dict[str, str] = {}
         self._people_at = float("-inf")
+        self._turn_in = 0.0  # seconds until something that is due has its turn
         self._hears = hooks is not None
         self._unheard: set[str] = set()  # streams of which RingCentral may have called while nobody listened
 
@@ -130,8 +135,10 @@ class Rounds:
     # -- who is next ----------------------------------------------------------------------------------------------------------------
 
     def _due(self, state: State) -> str | None:
-        """The stream to look at now: `_CALLS`, an extension's id, or None."""
+        """The stream to look at now: `_CALLS`, `_EXPORT`, an extension's id, or None."""
         now = self._now()
+        if self._exporting.due(state, now):
+            return _EXPORT
         oldest, store = min(state.stores.items(), key=lambda entry: entry[1].looked_at, default=(None, Stream()))
         if oldest is not None and self._ready_at(oldest, store) > now:
             oldest = None
@@ -140,10 +147,12 @@ class Rounds:
         calls = self._settings.kinds & _CALL_KINDS and (
             _goes_on(state.calls) or self._ready_at(_CALLS, state.calls) <= now or self._webhooks.next_look <= 0
         )
-        # While the call log has to wait for its turn, stores need not: another limit counts for them.
-        if calls and (oldest is None or self._api.wait("call-log") <= self._api.wait("message-sync")):
-            return _CALLS
-        return oldest
+        # Nothing is begun that would have to wait for its turn: another limit counts for the others, and a hang-up may be told meanwhile.
+        turns = [(self._api.wait("call-log"), _CALLS)] if calls else []
+        turns += [(self._api.wait("message-sync", calls=_STORE_CALLS), oldest)] if oldest is not None else []
+        wait, stream = min(turns, key=lambda turn: turn[0], default=(0.0, None))
+        self._turn_in = wait
+        return None if wait > 0 else stream
 
     def _ready_at(self, key: str, stream: Stream) -> float:
         return 0.0 if key in self._unheard else stream.looked_at + self._settings.poll_interval * 1000
@@ -156,14 +165,17 @@ class Rounds:
         return all(stream.looked_at >= began for stream in (*calls, *state.stores.values()))
 
     def _rest(self, state: State) -> float:
-        """Seconds until something is due."""
+        """Seconds until something is due, or has its turn."""
         now = self._now()
         streams = dict(state.stores)
         if self._settings.kinds & _CALL_KINDS:
             streams[_CALLS] = state.calls
-        due = min((self._ready_at(key, stream) for key, stream in streams.items()), default=now + self._settings.poll_interval * 1000)
-        wait = min((due - now) / 1000, self._people_at + _EXTENSIONS_SECONDS - self._clock.time(), self._webhooks.next_look)
-        return max(0.001, wait)
+        ready = [at for key, stream in streams.items() if (at := self._ready_at(key, stream)) > now or not self._turn_in]
+        due = min(ready, default=now + self._settings.poll_interval * 1000)
+        waits = [(due - now) / 1000, self._people_at + _EXTENSIONS_SECONDS - self._clock.time(), self._webhooks.next_look]
+        if self._turn_in > 0:  # what is due waits for that; anything else may become due before
+            waits = [wait for wait in waits if wait > 0] + [self._turn_in]
+        return max(0.001, min(waits))
 
     # -- looking --------------------------------------------------------------------------------------------------------------------
 
@@ -179,6 +191,11 @@ class Rounds:
 
     async def _look(self, due: str, state: State, reader: Reader) -> AsyncGenerator[Sequence[Discovery], None]:
         now = self._now()
+        if due == _EXPORT:
+            async with aclosing(self._exporting.look(state, reader, now)) as exported:
+                async for found in exported:
+                    yield found
+            return
         found_by: AsyncIterator[Sequence[Discovery]]
         if due == _CALLS:
             told = self._webhooks.next_look <= 0 or _CALLS in self._unheard
