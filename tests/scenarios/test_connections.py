@@ -1,6 +1,6 @@
-"""A connection's life with two providers: connected, revoked, told of once, connected again; what waits is kept; no secret leaves.
+"""A connection's life with three providers: connected, revoked, told of once, connected again; what waits is kept; no secret leaves.
 
-The whole of Archiver in this process, over real HTTP, in front of a Dropbox and a Google Drive on loopback.
+The whole of Archiver in this process, over real HTTP, in front of a Dropbox, a Google Drive and a Box on loopback.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from archiver.keeping import opened
 from archiver.model import ConnectionState, Role
 from archiver.pipeline.events import Event, LaneParked
 from archiver.sandbox import Fault, Sandbox
+from archiver.sandbox.box import Box
 from archiver.sandbox.google import GoogleDrive
 from archiver.settings import load
 from archiver.upkeep import Notices, Webhook
@@ -38,14 +39,14 @@ SIGNING = "canary-signing-secret"
 
 
 class Provider:
-    """One of the two clouds, as a scenario sees it.
+    """One of the clouds, as a scenario sees it.
 
     Attributes:
         adapter: Its destination.
         spec: As a person gives it.
     """
 
-    def __init__(self, adapter: str, spec: ConnectionSpec, cloud: Sandbox | GoogleDrive) -> None:
+    def __init__(self, adapter: str, spec: ConnectionSpec, cloud: Sandbox | GoogleDrive | Box) -> None:
         self.adapter = adapter
         self.spec = spec
         self._cloud = cloud
@@ -53,7 +54,7 @@ class Provider:
     def revoke(self) -> None:
         """The customer takes the application's leave away."""
         cloud = self._cloud
-        cloud.revoke("acme") if isinstance(cloud, GoogleDrive) else cloud.world.revoke("acme")
+        cloud.world.revoke("acme") if isinstance(cloud, Sandbox) else cloud.revoke("acme")
 
     def files(self) -> int:
         """How many files the customer's storage shows."""
@@ -61,19 +62,19 @@ class Provider:
 
     def room(self, size: int) -> None:
         """The storage has room for so many bytes in all."""
-        if isinstance(self._cloud, GoogleDrive):
-            self._cloud.users["acme"].quota_bytes = size
-        else:
+        if isinstance(self._cloud, Sandbox):
             self._cloud.world.change_account("acme", quota_bytes=size)
+        else:
+            self._cloud.set_quota("acme", size)
 
     def fault(self, fault: Fault) -> None:
         """Something goes wrong from now on."""
         self._cloud.add_fault(fault)
 
 
-@pytest.fixture(params=["dropbox", "google_drive"])
+@pytest.fixture(params=["box", "dropbox", "google_drive"])
 async def provider(request: pytest.FixtureRequest) -> AsyncIterator[Provider]:
-    """Each of the two, with the customer's account."""
+    """Each of them, with the customer's account."""
     if request.param == "dropbox":
         async with Sandbox() as sandbox:
             account = sandbox.add_account("acme")
@@ -81,11 +82,11 @@ async def provider(request: pytest.FixtureRequest) -> AsyncIterator[Provider]:
             spec = ConnectionSpec(adapter="dropbox", options=options)
             yield Provider("dropbox", spec, sandbox)
         return
-    async with GoogleDrive() as drive:
-        login = drive.add_user("acme")
-        options = {"client_id": login.client_id, "api_url": drive.url, "root": "/Archive"}
-        spec = ConnectionSpec(adapter="google_drive", options=options, secrets={"client_secret": login.client_secret})
-        yield Provider("google_drive", spec, drive)
+    async with Box() if request.param == "box" else GoogleDrive() as cloud:
+        login = cloud.add_user("acme")
+        options = {"client_id": login.client_id, "api_url": cloud.url, "root": "/Archive"}
+        spec = ConnectionSpec(adapter=request.param, options=options, secrets={"client_secret": login.client_secret})
+        yield Provider(request.param, spec, cloud)
 
 
 class Hook:
