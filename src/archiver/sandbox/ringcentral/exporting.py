@@ -49,7 +49,7 @@ class Task(msgspec.Struct, kw_only=True):
     files: list[bytes] = []
 
 
-class Asking(msgspec.Struct, rename="camel", kw_only=True):
+class _Asking(msgspec.Struct, rename="camel", kw_only=True):
     """What is asked for."""
 
     date_from: str = ""
@@ -111,7 +111,7 @@ class Exports:
 
     def _begin(self, body: bytes, base: str) -> Task:
         try:
-            asked = msgspec.json.decode(body or b"{}", type=Asking)
+            asked = msgspec.json.decode(body or b"{}", type=_Asking)
         except msgspec.MsgspecError:
             raise invalid("body") from None
         now = self._office.now()

@@ -39,6 +39,7 @@ _EXTENSIONS_SECONDS = 900.0  # between two looks at who there is
 _WITHOUT_STORE: Final = frozenset({"IvrMenu", "Announcement", "ParkLocation", "PagingOnly", "ApplicationExtension", "Site", "Room"})
 _NOT_THERE: Final = frozenset({"NotActivated", "Unassigned"})
 _STORE_CALLS = 2  # of a pass over a store: its token, its messages
+_EXPORT_CALLS = 3  # how far it is, what it has, the list itself
 _LOOKS = 50  # at streams without news, after which the cursor is stored all the same
 _CALLS = ""
 _EXPORT = "*"
@@ -137,8 +138,6 @@ class Rounds:
     def _due(self, state: State) -> str | None:
         """The stream to look at now: `_CALLS`, `_EXPORT`, an extension's id, or None."""
         now = self._now()
-        if self._exporting.due(state, now):
-            return _EXPORT
         oldest, store = min(state.stores.items(), key=lambda entry: entry[1].looked_at, default=(None, Stream()))
         if oldest is not None and self._ready_at(oldest, store) > now:
             oldest = None
@@ -148,7 +147,8 @@ class Rounds:
             _goes_on(state.calls) or self._ready_at(_CALLS, state.calls) <= now or self._webhooks.next_look <= 0
         )
         # Nothing is begun that would have to wait for its turn: another limit counts for the others, and a hang-up may be told meanwhile.
-        turns = [(self._api.wait("call-log"), _CALLS)] if calls else []
+        turns = [(self._api.wait("message-store-report", calls=_EXPORT_CALLS), _EXPORT)] if self._exporting.due(state, now) else []
+        turns += [(self._api.wait("call-log"), _CALLS)] if calls else []
         turns += [(self._api.wait("message-sync", calls=_STORE_CALLS), oldest)] if oldest is not None else []
         wait, stream = min(turns, key=lambda turn: turn[0], default=(0.0, None))
         self._turn_in = wait
