@@ -14,7 +14,7 @@ from archiver.hooks import Listener, listening
 from archiver.model import Discovery, Kind
 from archiver.oauth import Credentials
 from archiver.sandbox.faults import Fault
-from archiver.sandbox.ringcentral import RingCentral
+from archiver.sandbox.ringcentral import GroupLimit, RingCentral
 from archiver.sources.port import Context, Source
 from archiver.sources.ringcentral.api import Api, Budgets
 from archiver.sources.ringcentral.webhooks import Webhooks
@@ -206,3 +206,25 @@ async def test_who_cannot_subscribe_is_looked_at_all_the_same(hooked: tuple[Benc
 
     assert await watching(bench.source(poll_interval=0.2, kinds="recording"), hang_up, 1)
     assert bench.phones.ledger.count("subscription") == 1
+
+
+async def test_a_hang_up_does_not_wait_behind_stores_that_wait_for_their_turn() -> None:
+    """The limit of message stores is used up for the next hour; the call log has another one, and is looked at when a call ends."""
+    limits = {"Light": GroupLimit(calls=5, window=SLOW)}
+    async with listening("", ("127.0.0.1", 0)) as listener, RingCentral(limits=limits) as phones, aiohttp.ClientSession() as http:
+        bench = Bench(phones, http, hooks=listener)
+        people = [phones.office.add_extension(str(101 + number), f"Agent {number}") for number in range(4)]
+        found: list[Discovery] = []
+        async with asyncio.timeout(20), aclosing(bench.source(poll_interval=SLOW, kinds="recording,sms").discover("")) as pages:
+            async for page in pages:
+                found += page.discoveries
+                if found:
+                    break
+                if page.rest is not None and not phones.office.calls:
+                    assert phones.ledger.count("message-sync") == phones.ledger.count("message-store") == 2, (
+                        "the third has no room for both"
+                    )
+                    phones.office.add_call(people[0], [b"ID3 now"])
+        assert [discovery.kind for discovery in found] == [Kind.RECORDING]
+        assert phones.groups()["Light"].refused == 0
+        await bench.close()
