@@ -86,6 +86,8 @@ bench-archiver: $(READY) ## old against new: the old design, rclone and Archiver
 
 bench-ringcentral: $(READY) ## a large company on RingCentral in virtual time, and a thousand idle ones; about ten minutes
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.ringcentral
+	$(BIN)/python -m benchmarks.hang_up
+	$(BIN)/python -m benchmarks.resting --sources 20000
 	$(BIN)/python -m benchmarks.idle_sources
 
 bench-scale: $(READY) ## a hundred thousand customers, ten million items, two processes on PostgreSQL; about ten minutes
