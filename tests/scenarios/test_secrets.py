@@ -4,64 +4,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import shutil
 import sqlite3
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from archiver.sandbox.account import Account
 from archiver.sandbox.faults import Fault
 from archiver.sandbox.limits import Limits
 from archiver.sandbox.remote import SandboxProcess
+from support.canary import NUMBER, TEXT, echoing_faults, secrets_of, write_messages
 from support.machine import Machine
 
 KEY = base64.b64encode(hashlib.sha256(b"canary").digest()).decode()
-NUMBER = "+493055501477"
-TEXT = "canary-what-somebody-wrote"
 LOUD = {"ARCHIVER_KEY": KEY, "ARCHIVER_DEBUG": "1", "ARCHIVER_LOG_LEVEL": "debug"}
-
-
-def secrets_of(account: Account) -> dict[str, str]:
-    """What the sandbox gave, and the key that seals it."""
-    return {
-        "refresh token": account.refresh_token,
-        "access token": account.access_token,
-        "app secret": account.app_secret,
-        "key": KEY,
-    }
-
-
-def write_messages(folder: Path, count: int) -> None:
-    """Messages between two numbers, each with its sidecar."""
-    folder.mkdir()
-    for number in range(count):
-        sidecar = {"kind": "sms", "external_id": f"id-{number}", "sender": NUMBER, "recipient": NUMBER, "metadata": {"note": NUMBER}}
-        (folder / f"{number}.txt.json").write_text(json.dumps(sidecar))
-        (folder / f"{number}.txt").write_text(f"{TEXT} {number}")
-
-
-def echoing_faults(secrets: Mapping[str, str]) -> list[tuple[Fault, ...]]:
-    """Providers and proxies that repeat in their refusals what they were sent; a round of `archiver run` each."""
-    page = f"<html><body>{' '.join(secrets.values())} {NUMBER} {TEXT}</body></html>"
-    union = json.dumps({"error_summary": f"{page}/..", "error": {".tag": page, "reason": {".tag": page}}})
-    upload, finish, token = "files/upload_session/*", "files/upload_session/finish*", "oauth2/token"
-    html = "text/html"
-    return [
-        (Fault(action="expire_token", route=upload), Fault(action="reply", route=token, status=503, body=page, content_type=html)),
-        (Fault(action="reply", route=upload, status=401, body=union, content_type="application/json"),),
-        (Fault(action="reply", route=upload, status=409, body=union, content_type="application/json"),),
-        (Fault(action="reply", route=finish, status=409, body=union, content_type="application/json"),),
-        (Fault(action="reply", route=upload, status=400, body=page),),
-        (Fault(action="reply", route=upload, status=500, body=page, content_type=html),),
-        (Fault(action="reply", route=upload, status=502, body=page, content_type=html, headers={"Location": f"https://x/{page[:40]}"}),),
-        (Fault(action="reply", route=upload, status=429, body=page, headers={"Retry-After": "1"}),),
-        (Fault(action="reply", route=upload, status=200, body=f'{{"{page}', content_type="application/json"),),
-        (Fault(action="lose_answer", route=finish), Fault(action="cut_request", route=upload, after_bytes=10)),
-        (Fault(action="expire_token", route=upload), Fault(action="reply", route=token, status=400, body=union)),
-    ]
 
 
 def written(home: Path) -> str:
@@ -77,7 +33,7 @@ def written(home: Path) -> str:
 async def test_no_secret_leaves_whatever_goes_wrong(machine: Machine, sandbox: SandboxProcess, tmp_path: Path) -> None:
     """Refusals of every kind that repeat the secrets, at the loudest level, with tracebacks: none is in any output or in the database."""
     account = await sandbox.add_account("airline", Limits())
-    secrets = secrets_of(account)
+    secrets = secrets_of(account) | {"key": KEY}
     source = tmp_path / "in"
     write_messages(source, 3)
     said: list[str] = []
