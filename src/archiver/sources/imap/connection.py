@@ -24,10 +24,9 @@ _ANSWER_SECONDS = 60.0  # without a byte from the server
 _BUFFER_BYTES = 256 * 1024
 _MOST_BYTES: Final = 16 * 1024 * 1024
 """Of one answer: a million numbers of mails, or the structure of a mail that nobody has written by hand."""
-_LAST_BYTES = 64  # of what is heard: longer than what tells of a new mail
+_LONGEST_NEWS = 64  # of what is heard: longer than what tells of mails
 _NUMBER = re.compile(rb"\[(UIDVALIDITY|UIDNEXT) (\d+)\]", re.IGNORECASE)
-_BYE = b"\r\n* BYE "
-_NEWS = re.compile(rb"^\* \d+ (?:EXISTS|RECENT)\r?$|^\* BYE", re.IGNORECASE | re.MULTILINE)
+_COUNT = re.compile(rb"\* (\d+) (EXISTS|EXPUNGE)\Z", re.IGNORECASE)
 
 
 class TooLongError(Exception):
@@ -58,23 +57,16 @@ class _Ears(asyncio.StreamReader):
     def feed_data(self, data: bytes) -> None:  # type: ignore[override]  # transports give nothing but bytes
         super().feed_data(data)
         self.pending += len(data)
-        self._tell(data)
+        if self.on_data is not None:
+            self.on_data(data)
 
     def feed_eof(self) -> None:
         super().feed_eof()
-        self._end()
+        self.over = True
 
     def set_exception(self, exc: Exception) -> None:
         super().set_exception(exc)
-        self._end()
-
-    def _end(self) -> None:
         self.over = True
-        self._tell(_BYE)
-
-    def _tell(self, data: bytes) -> None:
-        if self.on_data is not None:
-            self.on_data(data)
 
 
 class Connection:
@@ -97,6 +89,7 @@ class Connection:
         self._listening = b""
         self._capabilities: frozenset[bytes] = frozenset()
         self._opened = Folder(0, 0)
+        self._mails = 0  # in the open folder
         self._gone = False
         self._read = 0
         self.folder = ""
@@ -150,7 +143,9 @@ class Connection:
             return self._opened
         self.folder = ""
         known = {b"UIDVALIDITY": 0, b"UIDNEXT": 0}
+        self._mails = 0
         for fragments in await self._ask(f"EXAMINE {quoted(folder_name(name))}", unopened):
+            self._is_news(fragments[0])
             found = _NUMBER.search(fragments[0])
             if found:
                 known[found[1].upper()] = int(found[2])
@@ -192,13 +187,13 @@ class Connection:
         """
         if b"IDLE" not in self._capabilities:
             return False
-        seen = b""
+        rest = b""
 
         def hear(data: bytes) -> None:
-            nonlocal seen
-            seen = (seen + data)[-_LAST_BYTES:]
-            if _NEWS.search(seen):
-                seen = b""
+            nonlocal rest
+            *lines, rest = (rest + data).split(b"\n")
+            rest = rest[-_LONGEST_NEWS:]
+            if sum(self._is_news(line) for line in lines):  # each of them is counted
                 on_news()
 
         self._reader.on_data = hear  # from here on: it may tell of news in the same breath in which it agrees
@@ -207,8 +202,6 @@ class Connection:
             await self._send(tag + b" IDLE")
             while True:
                 line = (await self._answer())[0]
-                if _NEWS.search(line):
-                    on_news()  # it came before anybody listened
                 if line.startswith(b"+"):
                     self._listening = tag
                     return True
@@ -220,6 +213,15 @@ class Connection:
         finally:
             if not self._listening and self._reader.on_data is not None:
                 self.abort()
+
+    def _is_news(self, line: bytes) -> bool:
+        """Whether there are more mails than before; some servers tell how many there are whenever somebody begins to listen."""
+        found = _COUNT.match(line.rstrip(b"\r"))
+        if found is None:
+            return False
+        before = self._mails
+        self._mails = int(found[1]) if found[2].upper() == b"EXISTS" else before - 1
+        return self._mails > before
 
     async def _stop_listening(self) -> None:
         tag, self._listening = self._listening, b""

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from archiver.errors import SourceGoneError, SourceNotReadyError, TransientError, UnavailableError
+from archiver.errors import MisconfiguredError, SourceGoneError, SourceNotReadyError, TransientError, UnavailableError
 from archiver.sources.imap.connection import Connection, TooLongError
 from archiver.sources.imap.decoding import PLAIN, decoder_of
 from archiver.sources.imap.pool import Pool
@@ -114,6 +114,8 @@ class Contents:
                     return await self._read(connection, place, at)
             except TooLongError:
                 raise TransientError("the mail server gave more than it was asked for") from None
+            except MisconfiguredError as error:
+                raise TransientError(error.message, hint=error.hint) from None  # one folder must not hold up the others
             except UnavailableError:
                 if last:  # a connection that was kept may have ended meanwhile; a new one has not
                     raise

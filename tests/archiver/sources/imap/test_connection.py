@@ -24,7 +24,7 @@ from archiver.errors import (
 )
 from archiver.sources.conformance import find, item_of
 from archiver.sources.imap import ADAPTER
-from archiver.sources.port import Context, Source
+from archiver.sources.port import Context, Source, Told
 
 Answer = Callable[[str], Sequence[bytes]]
 """Of a command without its tag: the untagged lines, and the tagged one without its tag; a line that begins with + asks for more."""
@@ -137,6 +137,33 @@ async def test_a_server_without_idle_is_asked() -> None:
                     break
         assert "IDLE" not in server.heard
         assert sum(line.startswith("UID SEARCH") for line in server.heard) == 1, "without a new number nothing is searched for"
+
+
+async def test_what_is_no_news_wakes_nobody() -> None:
+    """A server that tells how many mails there are whenever somebody listens, or that one went, is not looked at for that; one more is."""
+
+    def talkative(command: str) -> Sequence[bytes]:
+        if command == "CAPABILITY":
+            return [b"* CAPABILITY IMAP4rev1 AUTH=PLAIN IDLE", b"OK"]
+        if command == "IDLE":
+            return [b"* 2 EXISTS", b"+ listening", b"OK"]
+        return usual(command)
+
+    async with scripted(talkative) as server, asyncio.timeout(20):
+        source = server.source(watch=True, poll_interval=3600)
+        assert isinstance(source, Told)
+        news = asyncio.Event()
+        source.on_news = news.set
+        async with aclosing(source.discover("")) as pages:
+            async for page in pages:
+                if page.rest is not None:
+                    break
+            assert (page.rest, news.is_set()) == (3600, False)
+            (writer,) = server.talking
+            writer.write(b"* 1 EXPUNGE\r\n* 1 EXI")
+            writer.write(b"STS\r\n* OK still here\r\n* 2 EXISTS\r\n")
+            await news.wait()
+        await source.close()
 
 
 @pytest.mark.parametrize(
