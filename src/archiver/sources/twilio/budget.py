@@ -1,8 +1,8 @@
 """How many calls of one account may be under way at once; pure: the time is a parameter.
 
 Twilio limits how many calls run at the same time, does not say how many those are, and answers one too many with 429 (code 20429). So the
-number is found: it grows while all of it is used and nothing is refused, and is halved by a refusal; then nothing is asked for a while,
-which Retry-After tells or, since it need not be there, doubles with each refusal in a row.
+number is found: it grows while all of it is used and nothing is refused, and loses a quarter by a refusal; then nothing is asked for a
+while, which Retry-After tells or, since it need not be there, doubles with each refusal in a row.
 
 Looks and contents spend the same. One place is the looks' alone, so that contents, of which there may be thousands, never keep them out.
 """
@@ -89,7 +89,7 @@ class Budget:
         """
         if grant.at > self._cut_at:
             self._cut_at = now
-            self.window = max(_FEWEST, self.window // 2)
+            self.window = max(_FEWEST, self.window * 3 // 4)
             self._refusals += 1
             self._full, self._ended, self._cautious = False, 0, True
         rest = min(_LONGEST_REST, _FIRST_REST * 2.0 ** min(self._refusals - 1, 9)) if retry_after is None else retry_after

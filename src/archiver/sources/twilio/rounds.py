@@ -98,13 +98,17 @@ class Rounds:
     # -- who is next ----------------------------------------------------------------------------------------------------------------
 
     def _due(self, walk: _Walk) -> str | None:
-        """The list to look at now: one whose look is due, else one with a pass to go on with, whose turn is the longest ago."""
+        """The list to look at now: one whose look is due, else one with a pass to go on with, whose turn is the longest ago.
+
+        Where there are so many lists that a look is always due, looks and passes take turns.
+        """
         now = self._api.now()
         streams = walk.state.streams
         looks = [key for key, stream in streams.items() if self._look_at(walk, stream) <= now]
-        if looks:
-            return min(looks, key=lambda key: streams[key].looked_at)
         passes = [key for key, stream in streams.items() if self._wants_pass(stream, now)]
+        walk.looks = bool(looks) and not (walk.looks and passes)
+        if walk.looks:
+            return min(looks, key=lambda key: streams[key].looked_at)
         return min(passes, key=lambda key: walk.turns.get(key, 0), default=None)
 
     def _look_at(self, walk: _Walk, stream: Stream) -> float:
@@ -140,7 +144,7 @@ class Rounds:
         """One look at a list, or one page of its pass. The list's place is what it is after the last of what was yielded."""
         stream, now = walk.state.streams[key], self._api.now()
         try:
-            if self._look_at(walk, stream) <= now:
+            if walk.looks:
                 async with aclosing(self._look(key, stream, walk, reader)) as looks:
                     async for found in looks:
                         yield found
@@ -239,6 +243,7 @@ class _Walk(msgspec.Struct):
         state: How far each list is known.
         written: The cursor of the last page.
         began: When it began.
+        looks: The last step was, or the next one is, a look and not a pass.
         seen: What was found since the walk began: overlaps and passes find it again and again.
         turns: In which order the lists went on with their passes.
     """
@@ -246,6 +251,7 @@ class _Walk(msgspec.Struct):
     state: State
     written: str
     began: Millis
+    looks: bool = False
     seen: Seen = msgspec.field(default_factory=Seen)
     turns: dict[str, int] = {}
 

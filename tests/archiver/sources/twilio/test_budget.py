@@ -49,7 +49,7 @@ def test_it_grows_while_all_of_it_is_used() -> None:
     assert budget.window == MOST
 
 
-def test_a_refusal_halves_it_once() -> None:
+def test_a_refusal_costs_a_quarter_once() -> None:
     """Others of the same burst say nothing new; then nothing is asked until the rest is over."""
     budget = Budget()
     for _ in range(100):
@@ -57,12 +57,12 @@ def test_a_refusal_halves_it_once() -> None:
     grants = taken(budget, 1.0, 3)
     assert budget.refused(grants[0], 2.0, None) == pytest.approx(1.0)
     budget.refused(grants[1], 2.5, None)
-    assert budget.window == MOST // 2
+    assert budget.window == MOST * 3 // 4
     assert budget.room(2.0).items == 0
     assert budget.take(2.0, look=True) == pytest.approx(1.5)
     for _ in range(3):
         budget.ended()
-    assert budget.room(3.6) == Room(items=MOST // 2 - 1)
+    assert budget.room(3.6) == Room(items=MOST * 3 // 4 - 1)
 
 
 def test_refusals_in_a_row_double_the_rest() -> None:

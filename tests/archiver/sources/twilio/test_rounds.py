@@ -265,3 +265,16 @@ def test_without_news_little_is_asked() -> None:
         assert len(keys(found_in(pages))) == len(found_in(pages))
 
     in_virtual_time(scenario)
+
+
+def test_looks_that_are_always_due_do_not_starve_passes() -> None:
+    """Nine lists, a second each, a look every second: the passes go on all the same, and come to their ends."""
+
+    async def scenario(bench: Exchanged) -> None:
+        fill(bench.exchange, calls=0, messages=0)
+        sids = {bench.exchange.add_message(sent=bench.exchange.now() - DAY - number).sid for number in range(2500)}
+        async with asyncio.timeout(3 * MINUTE):
+            found = found_in(await one_pass(bench.source(poll_interval=1)))
+        assert {each.external_id for each in found} == sids
+
+    in_virtual_time(scenario, limits=Limits(latency=1.0))
