@@ -12,6 +12,7 @@ In: the Database, and a destination that is looked at. Out: values for commands 
 | `sidecars` | beside each file what is known of it, as a source of items |
 | `threads` | each conversation's messages of a month in one file, as a source of items |
 | `conversation` | the text and the JSON of a thread; pure |
+| `own` | what these three have in common |
 | `settled` | what was archived, in the order of the audit log |
 | `listing` | the lines of manifests, the words of sidecars; pure |
 | `prover` | the two, by a customer's name |

@@ -21,26 +21,21 @@ is a customer's connection as any other: ``--from manifest``.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
-from archiver.adapter import Option
 from archiver.database.audit import Span, spans_of
 from archiver.database.completeness import Particulars
-from archiver.database.port import Database
-from archiver.errors import ArchiverError, SourceGoneError
-from archiver.model import Connection, Discovery, Item, Kind, LaneId, Millis, Role
+from archiver.errors import SourceGoneError
+from archiver.model import Discovery, Item, Kind, LaneId, Millis, Role
 from archiver.proof.listing import LISTS, date_of, header_line, month_of
+from archiver.proof.own import OwnAdapter, OwnSource
 from archiver.proof.settled import settled
-from archiver.sources.port import ALONE, Context, Page, Source
-from genstage.clock import Clock
+from archiver.sources.port import Page
 
-__all__ = ["ADAPTER", "ManifestAdapter", "ManifestSource"]
+__all__ = ["ADAPTER", "ManifestSource"]
 
 _DAY: Millis = 86_400_000
 _GRACE_SECONDS = 60.0  # after midnight, for batches that were being written
@@ -91,23 +86,8 @@ _Files = dict[tuple[LaneId, str], list[tuple[int, int]]]
 """Deliveries and their sizes by lane and day, or lane and month."""
 
 
-class ManifestSource:
-    """Finds one customer's manifests, and makes their bytes.
-
-    Args:
-        database: Where the audit log and the receipts are; None finds nothing, for a connection that is about to be added.
-        connection: The customer's connection that stands for this source.
-        clock: Time.
-    """
-
-    def __init__(self, database: Database | None, connection: Connection | None, clock: Clock) -> None:
-        self._database = database
-        self._connection = connection
-        self._clock = clock
-        self._closing = asyncio.Event()
-
-    def __repr__(self) -> str:
-        return "ManifestSource()"
+class ManifestSource(OwnSource):
+    """Finds one customer's manifests, and makes their bytes."""
 
     async def discover(self, cursor: str) -> AsyncGenerator[Page, None]:
         """The manifests of all days that are over, then, each midnight, the next; see `Source.discover`."""
@@ -118,19 +98,7 @@ class ManifestSource:
             rest = min((_DAY - now % _DAY) / 1000 + _GRACE_SECONDS, _LONGEST_REST)
             until = self._clock.time() + rest
             yield Page(discoveries=found, cursor=msgspec.json.encode(state).decode(), complete=True, rest=rest)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, until - self._clock.time())):
-                    await self._closing.wait()
-
-    async def read_many(self, items: Sequence[Item]) -> Sequence[bytes | ArchiverError]:
-        """Whole manifests; see `Source.read_many`."""
-        results: list[bytes | ArchiverError] = []
-        for item in items:
-            try:
-                results.append(b"".join([chunk async for chunk in self.stream(item)]))
-            except ArchiverError as error:
-                results.append(error)
-        return results
+            await self._wait(until)
 
     async def stream(self, item: Item, offset: int = 0) -> AsyncIterator[bytes]:
         """The lines from ``offset`` on; see `Source.stream`."""
@@ -145,10 +113,6 @@ class ManifestSource:
             else:
                 yield piece[skip:]
                 skip = 0
-
-    async def close(self) -> None:
-        """Ends the watch."""
-        self._closing.set()
 
     # -- finding --------------------------------------------------------------------------------------------------------------------
 
@@ -250,17 +214,4 @@ def _cut(spans: Sequence[Span]) -> list[list[Span]]:
     return [part for part in parts if part]
 
 
-class ManifestAdapter:
-    """Registers the source ``manifest``."""
-
-    name = "manifest"
-    summary = "For each day a list of the customer's files with their hashes, beside the files."
-    options: tuple[Option, ...] = ()
-
-    def open(self, options: dict[str, Any], context: Context = ALONE) -> Source:
-        """Makes a source that finds nothing: the real one is made where the database is; see `ManifestSource`."""
-        del options
-        return ManifestSource(None, None, context.clock)
-
-
-ADAPTER = ManifestAdapter()
+ADAPTER = OwnAdapter("manifest", "For each day a list of the customer's files with their hashes, beside the files.", ManifestSource)

@@ -7,24 +7,19 @@ when they are uploaded; only the delivery's number is kept. A sidecar goes where
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator
 
 import msgspec
 
-from archiver.adapter import Option
 from archiver.database.audit import SETTLED, Span
 from archiver.database.completeness import Particulars
-from archiver.database.port import Database
 from archiver.errors import ArchiverError, SourceGoneError
-from archiver.model import Connection, Discovery, Item, Kind
+from archiver.model import Discovery, Item, Kind
 from archiver.proof.listing import known_of
-from archiver.sources.port import ALONE, Context, Page, Source
-from genstage.clock import Clock
+from archiver.proof.own import OwnAdapter, OwnSource
+from archiver.sources.port import Page
 
-__all__ = ["ADAPTER", "SidecarAdapter", "SidecarSource"]
+__all__ = ["ADAPTER", "SidecarSource"]
 
 _POLL_SECONDS = 30.0
 _LINES = 100  # of the audit log that are read at one time: a line may tell of two thousand files
@@ -36,23 +31,8 @@ class _Batch(msgspec.Struct):
     customers: list[int] = []
 
 
-class SidecarSource:
-    """Finds one customer's sidecars, and makes their bytes.
-
-    Args:
-        database: Where the audit log and the items are; None finds nothing, for a connection that is about to be added.
-        connection: The customer's connection that stands for this source.
-        clock: Time.
-    """
-
-    def __init__(self, database: Database | None, connection: Connection | None, clock: Clock) -> None:
-        self._database = database
-        self._connection = connection
-        self._clock = clock
-        self._closing = asyncio.Event()
-
-    def __repr__(self) -> str:
-        return "SidecarSource()"
+class SidecarSource(OwnSource):
+    """Finds one customer's sidecars, and makes their bytes."""
 
     async def discover(self, cursor: str) -> AsyncGenerator[Page, None]:
         """A sidecar for whatever was archived, then for whatever is; see `Source.discover`."""
@@ -68,13 +48,7 @@ class SidecarSource:
                 continue
             until = self._clock.time() + _POLL_SECONDS
             yield Page(discoveries=(), cursor=str(line), complete=True, rest=_POLL_SECONDS)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, until - self._clock.time())):
-                    await self._closing.wait()
-
-    async def read_many(self, items: Sequence[Item]) -> Sequence[bytes | ArchiverError]:
-        """Whole sidecars; see `Source.read_many`."""
-        return [await self._made(item) for item in items]
+            await self._wait(until)
 
     async def stream(self, item: Item, offset: int = 0) -> AsyncIterator[bytes]:
         """The bytes from ``offset`` on; see `Source.stream`."""
@@ -82,10 +56,6 @@ class SidecarSource:
         if isinstance(made, ArchiverError):
             raise made
         yield made[offset:]
-
-    async def close(self) -> None:
-        """Ends the watch."""
-        self._closing.set()
 
     async def _beside(self, detail: str) -> list[Discovery]:
         """The sidecars of a batch, by the line that tells of it."""
@@ -124,17 +94,4 @@ def _sidecar(one: Particulars) -> Discovery:
     )
 
 
-class SidecarAdapter:
-    """Registers the source ``sidecar``."""
-
-    name = "sidecar"
-    summary = "Beside each of the customer's files a small one with all that is known of it, as JSON."
-    options: tuple[Option, ...] = ()
-
-    def open(self, options: dict[str, Any], context: Context = ALONE) -> Source:
-        """Makes a source that finds nothing: the real one is made where the database is; see `SidecarSource`."""
-        del options
-        return SidecarSource(None, None, context.clock)
-
-
-ADAPTER = SidecarAdapter()
+ADAPTER = OwnAdapter("sidecar", "Beside each of the customer's files a small one with all that is known of it, as JSON.", SidecarSource)

@@ -10,27 +10,22 @@ bytes are made of what the Database has of them when they are uploaded, so what 
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
-from archiver.adapter import Option
 from archiver.database.audit import Span, spans_of
 from archiver.database.completeness import Particulars
-from archiver.database.port import Database
 from archiver.errors import ArchiverError, SourceGoneError
-from archiver.model import Connection, Discovery, Item, Kind, LaneId, Millis
+from archiver.model import Discovery, Item, Kind, LaneId, Millis
 from archiver.proof.conversation import as_json, as_text, conversation_of, messages_of
 from archiver.proof.listing import month_of
+from archiver.proof.own import OwnAdapter, OwnSource
 from archiver.proof.settled import settled
-from archiver.sources.port import ALONE, Context, Page, Source
-from genstage.clock import Clock
+from archiver.sources.port import Page
 
-__all__ = ["ADAPTER", "ThreadsAdapter", "ThreadsSource"]
+__all__ = ["ADAPTER", "ThreadsSource"]
 
 _DAY: Millis = 86_400_000
 _GRACE_SECONDS = 60.0  # after midnight, for batches that were being written
@@ -83,23 +78,8 @@ class _Thread:
         self.last_at = max(self.last_at, one.row.occurred_at)
 
 
-class ThreadsSource:
-    """Finds one customer's threads, and makes their bytes.
-
-    Args:
-        database: Where the audit log and the messages are; None finds nothing, for a connection that is about to be added.
-        connection: The customer's connection that stands for this source.
-        clock: Time.
-    """
-
-    def __init__(self, database: Database | None, connection: Connection | None, clock: Clock) -> None:
-        self._database = database
-        self._connection = connection
-        self._clock = clock
-        self._closing = asyncio.Event()
-
-    def __repr__(self) -> str:
-        return "ThreadsSource()"
+class ThreadsSource(OwnSource):
+    """Finds one customer's threads, and makes their bytes."""
 
     async def discover(self, cursor: str) -> AsyncGenerator[Page, None]:
         """The threads of all months that are over, then, each midnight, what has become due; see `Source.discover`."""
@@ -113,13 +93,7 @@ class ThreadsSource:
             rest = min((_DAY - now % _DAY) / 1000 + _GRACE_SECONDS, _LONGEST_REST)
             until = self._clock.time() + rest
             yield Page(discoveries=(), cursor=cursor, complete=True, rest=rest)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, until - self._clock.time())):
-                    await self._closing.wait()
-
-    async def read_many(self, items: Sequence[Item]) -> Sequence[bytes | ArchiverError]:
-        """Whole threads; see `Source.read_many`."""
-        return [await self._made(item) for item in items]
+            await self._wait(until)
 
     async def stream(self, item: Item, offset: int = 0) -> AsyncIterator[bytes]:
         """The bytes from ``offset`` on; see `Source.stream`."""
@@ -127,10 +101,6 @@ class ThreadsSource:
         if isinstance(made, ArchiverError):
             raise made
         yield made[offset:]
-
-    async def close(self) -> None:
-        """Ends the watch."""
-        self._closing.set()
 
     # -- finding --------------------------------------------------------------------------------------------------------------------
 
@@ -218,17 +188,6 @@ def _month_begin(now: Millis) -> Millis:
     return int(datetime.fromtimestamp(now / 1000, UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp() * 1000)
 
 
-class ThreadsAdapter:
-    """Registers the source ``threads``."""
-
-    name = "threads"
-    summary = "For each conversation of a month that is over its messages in one text and one JSON, beside the messages."
-    options: tuple[Option, ...] = ()
-
-    def open(self, options: dict[str, Any], context: Context = ALONE) -> Source:
-        """Makes a source that finds nothing: the real one is made where the database is; see `ThreadsSource`."""
-        del options
-        return ThreadsSource(None, None, context.clock)
-
-
-ADAPTER = ThreadsAdapter()
+ADAPTER = OwnAdapter(
+    "threads", "For each conversation of a month that is over its messages in one text and one JSON, beside the messages.", ThreadsSource
+)
