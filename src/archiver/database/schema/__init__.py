@@ -40,5 +40,5 @@ __all__ = [
     "workers",
 ]
 
-HEAD = "0012"
+HEAD = "0013"
 """The newest revision of ``archiver.database.migrations``; kept here so that opening an up-to-date database need not load Alembic."""
