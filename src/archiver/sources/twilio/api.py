@@ -22,7 +22,7 @@ from archiver.errors import (
     UnavailableError,
 )
 from archiver.http.addresses import is_loopback
-from archiver.http.replies import NETWORK_ERRORS, beginning, network_error, retry_after
+from archiver.http.replies import NETWORK_ERRORS, UNREADABLE, beginning, network_error, retry_after
 from archiver.model import Millis
 from archiver.sources.port import Context, Room
 from archiver.sources.replies import decode, refusal
@@ -213,7 +213,7 @@ def rows_of(answer: Row, name: str) -> Sequence[Row]:
 def _code_of(body: bytes) -> int:
     try:
         return msgspec.json.decode(body, type=_Refused).code
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNREADABLE:
         return 0
 
 

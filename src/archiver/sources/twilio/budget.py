@@ -21,6 +21,7 @@ _FIRST = 4
 _FEWEST = 2  # a look and a content
 _FIRST_REST = 1.0
 _LONGEST_REST = 32.0
+_STEADY = 16  # windows of answers, after which one more is tried near the limit: a refusal costs a second of all
 _SOON = 0.05  # seconds after which something may have ended
 
 
@@ -77,7 +78,7 @@ class Budget:
         """A call was let in."""
         self._refusals = 0
         self._ended += 1
-        if self._full and self._ended >= (self.window if self._cautious else 1):
+        if self._full and self._ended >= (_STEADY * self.window if self._cautious else 1):
             self.window = min(MOST, self.window + 1)
             self._full, self._ended = False, 0
 

@@ -65,6 +65,21 @@ def test_a_refusal_costs_a_quarter_once() -> None:
     assert budget.room(3.6) == Room(items=MOST * 3 // 4 - 1)
 
 
+def test_near_the_limit_it_grows_slowly() -> None:
+    """One more after sixteen windows of answers: what a refusal costs is paid rarely."""
+    budget = Budget()
+    (grant,) = taken(budget, 0.0, 1)
+    budget.refused(grant, 0.0, 1.0)
+    budget.ended()
+    windows = [budget.window]
+    while budget.window < 5:
+        served(budget, 2.0)
+        windows.append(budget.window)
+    assert windows[0] == 3
+    assert windows.count(3) > 16
+    assert windows.count(4) > 16
+
+
 def test_refusals_in_a_row_double_the_rest() -> None:
     """One, two, four … seconds, unless it is told; an answer ends the row."""
     budget = Budget()
