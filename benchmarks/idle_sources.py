@@ -23,6 +23,7 @@ from typing import Any
 import uvloop
 
 from archiver.app import Archiver, ConnectionSpec
+from archiver.cli.starting import rare_collections
 from archiver.sandbox.ringcentral import RingCentral
 from archiver.settings import load
 
@@ -138,7 +139,7 @@ def main() -> None:
     if options.farm:
         asyncio.run(farm(options.farm))
         return
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as `archiver run` does
+    with rare_collections(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as `archiver run` does
         found = runner.run(measure(options.sources, options.seconds))
     print(f"{found['sources']} idle phone systems: {found['core']:.1%} of a core, {found['requests_per_second']} calls a second")
     print(f"most calls to one of them in {options.seconds:.0f} s, by group: {found['most']}; refused: {found['refused']}")

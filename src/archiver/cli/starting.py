@@ -5,9 +5,10 @@ In: settings. Out: an open Archiver. What waiting cannot mend, such as a wrong p
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 import structlog
 
@@ -23,9 +24,10 @@ from archiver.observe.supervisor import Supervisor
 from archiver.settings import Settings
 from genstage.clock import Clock, SystemClock
 
-__all__ = ["serving"]
+__all__ = ["rare_collections", "serving"]
 
 _FIRST_SECONDS = 1.0
+_OLD_COLLECTIONS = 100  # of the middle generation, before one of the oldest; Python has 10
 _LONGEST_SECONDS = 15.0
 _EXTENSION_SECONDS = 60  # beyond the longest rest and a connection that hangs for its time
 
@@ -43,7 +45,23 @@ async def serving(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         ConfigError: It never will be open to us.
     """
     async with AsyncExitStack() as stack:
+        stack.enter_context(rare_collections())
         yield await _opened(settings, stack, clock or SystemClock())
+
+
+@contextmanager
+def rare_collections() -> Iterator[None]:
+    """Looks through all of memory for garbage ten times more rarely than Python does by itself.
+
+    A server holds much that lives long (a thousand sources at rest are some hundred thousand objects) and makes little garbage that only
+    such a look finds: with a thousand idle phone systems it was a fifth of all that the process did.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(before[0], before[1], _OLD_COLLECTIONS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 async def _opened(settings: Settings, stack: AsyncExitStack, clock: Clock) -> Archiver:
