@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import signal
+import time
 
 import psutil
 import pytest
@@ -46,6 +47,7 @@ async def killed_large_object(machine: Machine, server: Seaweed, bucket: str, si
         ARCHIVER_S3_SECRET_KEY=SECRET_KEY,
     )
     peak = done = 0
+    began = time.monotonic()
     begun: set[str] = set()
     process = await machine.start("run", "--log-level", "error")
     while True:
@@ -64,6 +66,7 @@ async def killed_large_object(machine: Machine, server: Seaweed, bucket: str, si
     process.send_signal(signal.SIGTERM)
     await process.communicate()
     assert (process.returncode, done) == (0, kills)
+    print(f"{size / 1e9:.1f} GB in {time.monotonic() - began:.0f} s, {done} kills, {peak / 1e6:.0f} MB")  # noqa: T201  for who looks
     assert peak <= MOST_MEMORY, f"{peak / 1e6:.0f} MB"
     assert len(begun) == 1, "it was begun anew"
     whole = hashlib.sha256()
