@@ -353,18 +353,18 @@ class Connection:
         return fragments
 
     async def _line(self) -> bytes:
-        line = b""
-        async with asyncio.timeout(_ANSWER_SECONDS):
-            while not line.endswith(b"\n"):
+        line = bytearray()
+        while not line.endswith(b"\n"):
+            async with asyncio.timeout(_ANSWER_SECONDS):
                 try:
                     piece = await self._reader.readuntil(b"\n")
                 except asyncio.LimitOverrunError as error:
                     piece = await self._reader.readexactly(error.consumed)
-                self._read += len(piece)
-                if self._read > _MOST_BYTES:
-                    raise TooLongError
-                line += piece
-        return line.rstrip(b"\r\n")
+            self._read += len(piece)
+            if self._read > _MOST_BYTES:
+                raise TooLongError
+            line += piece
+        return bytes(line).rstrip(b"\r\n")
 
     def _tag(self) -> bytes:
         self._number += 1

@@ -20,7 +20,7 @@ from archiver.sources.imap.finding import ENVELOPE, WITHOUT_STRUCTURE, Shown, di
 from archiver.sources.imap.login import Login
 from archiver.sources.imap.settings import ImapSettings
 from archiver.sources.imap.wire import ranges_of
-from archiver.sources.paging import pages_of
+from archiver.sources.paging import pages_of, place_of
 from archiver.sources.port import Page
 from genstage.clock import Clock
 
@@ -60,10 +60,7 @@ class Progress(msgspec.Struct):
     @classmethod
     def read(cls, cursor: str) -> Progress:
         """Undoes `write`; a cursor of another form begins anew, which finds everything again and harms nobody."""
-        try:
-            return msgspec.json.decode(cursor, type=cls) if cursor else cls()
-        except msgspec.MsgspecError:
-            return cls()
+        return place_of(cursor, cls)
 
 
 class Rounds:
