@@ -123,9 +123,7 @@ class Watching:
         _, one = self._watched.pop(key)
         if one is None or one.left:
             return
-        one.left = True
-        if self._sources.get(one.watch.source.id) is one:
-            del self._sources[one.watch.source.id]
+        self._leave(one)
         if one.task is not None:
             one.task.cancel()
         else:
@@ -167,7 +165,7 @@ class Watching:
         one.task = None
         rest = None if task.cancelled() or task.exception() is not None else task.result()
         if one.left or rest is None:
-            one.left = True
+            self._leave(one)
             self._part_from(one)
         else:
             self._at(self._clock.time() + (0.0 if one.told else rest), one)
@@ -185,6 +183,12 @@ class Watching:
         if when < math.inf:
             self._due.at(when, one)
         self._sooner.set()
+
+    def _leave(self, one: _Watched) -> None:
+        """It is not looked at again, whatever it hears."""
+        one.left = True
+        if self._sources.get(one.watch.source.id) is one:
+            del self._sources[one.watch.source.id]
 
     def _part_from(self, one: _Watched) -> None:
         self._parting.append(one)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, Callable
 
 from archiver.model import Connection, Customer
 from archiver.sources.port import Page
 
 __all__ = ["Watch"]
+
+_log = logging.getLogger(__name__)
 
 
 def _nobody() -> None:
@@ -37,7 +40,11 @@ class Watch:
         self.on_passed: Callable[[], None] = _nobody
 
     async def close(self) -> None:
-        """Lets go of the iterator; harmless when there is none."""
+        """Lets go of the iterator; harmless when there is none. A bug in one adapter must not stop everybody else."""
         pages, self.pages = self.pages, None
-        if pages is not None:
+        if pages is None:
+            return
+        try:
             await pages.aclose()
+        except Exception:  # noqa: BLE001  told in the log
+            _log.exception("the adapter %s failed when its iterator was closed", self.source.adapter)
