@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo screenshots test sim azurite conformance check format docs bench bench-pacer bench-line bench-watching bench-archiver bench-console bench-database bench-destinations bench-genstage bench-ringcentral bench-scale lock clean
+.PHONY: help setup demo screenshots test sim fuzz azurite conformance check format docs bench bench-pacer bench-line bench-watching bench-archiver bench-console bench-database bench-destinations bench-genstage bench-ringcentral bench-scale lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -40,6 +40,10 @@ test: $(READY) ## all tests, with the scenarios that start and kill real process
 SEEDS ?= 1000
 sim: $(READY) ## the real code in virtual time against every fault: SEEDS=n of them, or one with SEED=k
 	PYTHONPATH=tests $(BIN)/python -m simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(if $(JOBS),--jobs $(JOBS)) $(if $(JSON),--json $(JSON))
+
+# Minutes are of the processor. SEED=k plays one seed again.
+fuzz: $(READY) ## what no server should answer, and every name, into each adapter: MINUTES=m, or one with SEED=k
+	PYTHONPATH=tests $(BIN)/python -m fuzz $(if $(SEED),--seed $(SEED),--minutes $(MINUTES))
 
 # Of each test so many minutes; see docs/reliability.md.
 MINUTES ?= 10

@@ -88,7 +88,7 @@ class Visit:
         """
         try:
             return msgspec.json.decode(await self.request.body() or b"{}", type=kind)
-        except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ConfigError(f"the body does not fit: {error}") from error
 
     def number(self, name: str, default: int, most: int) -> int:

@@ -6,13 +6,18 @@ import email.utils
 import math
 
 import aiohttp
+import msgspec
 
 from archiver.errors import ArchiverError, MisconfiguredError, TransientError, UnavailableError
 
-__all__ = ["ERROR_BYTES", "NETWORK_ERRORS", "beginning", "network_error", "retry_after"]
+__all__ = ["ERROR_BYTES", "NETWORK_ERRORS", "UNREADABLE", "beginning", "network_error", "retry_after"]
 
+_LONGEST_SECONDS = 30 * 24 * 3600.0  # a number beyond any sense would not even fit where it is kept
 ERROR_BYTES = 64 * 1024
 """Of an error's body that are read: it may be an endless HTML page."""
+
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for a body that is no JSON, or not of the shape that is wanted; or is a thousand brackets deep."""
 
 NETWORK_ERRORS = (aiohttp.ClientError, OSError)
 """What aiohttp raises where no (whole) answer came; a TimeoutError is an OSError."""
@@ -54,7 +59,7 @@ def retry_after(header: str, now: float) -> float | None:
         now: Seconds since the epoch.
 
     Returns:
-        None if it is missing, past or nonsense.
+        None if it is missing, past or nonsense; never more than 30 days.
     """
     try:
         seconds = float(header)
@@ -63,4 +68,4 @@ def retry_after(header: str, now: float) -> float | None:
             seconds = email.utils.parsedate_to_datetime(header).timestamp() - now
         except (ValueError, OverflowError, OSError):
             return None
-    return seconds if math.isfinite(seconds) and seconds > 0 else None
+    return min(seconds, _LONGEST_SECONDS) if math.isfinite(seconds) and seconds > 0 else None

@@ -10,7 +10,7 @@ import aiohttp
 import msgspec
 
 from archiver.errors import ArchiverError, MisconfiguredError, ReconnectNeededError, ThrottledError, TransientError
-from archiver.http.replies import NETWORK_ERRORS, beginning, network_error, retry_after
+from archiver.http.replies import NETWORK_ERRORS, UNREADABLE, beginning, network_error, retry_after
 from archiver.oauth.provider import Provider
 from genstage.clock import Clock
 
@@ -118,7 +118,7 @@ def answer_of(provider: Provider, status: int, body: bytes, wait: float | None =
         raise _refusal(provider, status, body, wait)
     try:
         answer = _ANSWER.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         raise TransientError(f"the token endpoint of {provider.title} answered something that is not a token") from None
     if not answer.access_token.isascii() or not answer.access_token.isprintable() or not answer.access_token:
         raise TransientError(f"the token endpoint of {provider.title} gave an access token that cannot be one")
@@ -133,7 +133,7 @@ def _refusal(provider: Provider, status: int, body: bytes, wait: float | None) -
         return TransientError(f"the token endpoint of {provider.title} failed with status {status}")
     try:
         fields: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         fields = None
     reason = fields.get("error") if isinstance(fields, Mapping) else None
     if reason in _CONNECT_AGAIN:

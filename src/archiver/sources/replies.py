@@ -21,7 +21,7 @@ from archiver.errors import (
     SourceThrottledError,
     TransientError,
 )
-from archiver.http.replies import retry_after
+from archiver.http.replies import UNREADABLE, retry_after
 from archiver.model import Item
 
 __all__ = ["Streaming", "clean_name", "decode", "read_each", "refusal"]
@@ -59,7 +59,7 @@ def decode(provider: str, body: bytes, shape: Any) -> Any:
     """
     try:
         return msgspec.json.decode(body, type=shape)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNREADABLE:
         pass
     try:
         # People write halves of emojis, which the strict decoder refuses; one message must not hide a page of others.

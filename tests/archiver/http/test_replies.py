@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 
 import aiohttp
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.errors import ArchiverError, MisconfiguredError, TransientError, UnavailableError
-from archiver.http.replies import network_error, retry_after
+from archiver.http.replies import UNREADABLE, network_error, retry_after
 
 NOW = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 
@@ -59,3 +60,15 @@ def test_no_header_breaks_it(header: str) -> None:
     """Whatever it says: nothing, or seconds that can be waited for."""
     seconds = retry_after(header, NOW)
     assert seconds is None or (seconds > 0 and math.isfinite(seconds))
+
+
+def test_no_wait_is_beyond_sense() -> None:
+    """What nobody can live to see is thirty days, and fits where it is kept."""
+    assert retry_after("1e300", NOW) == retry_after("9" * 300, NOW) == 30 * 24 * 3600
+
+
+@pytest.mark.parametrize("body", [b"[" * 20_000, b'{"a":' * 20_000, b"\xff", b"{", b'"\xff"'])
+def test_what_cannot_be_read(body: bytes) -> None:
+    """Whatever msgspec raises for a body, one name has it; a depth beyond sense, too."""
+    with pytest.raises(UNREADABLE):
+        msgspec.json.decode(body)

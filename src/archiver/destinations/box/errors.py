@@ -20,7 +20,7 @@ from archiver.errors import (
     ThrottledError,
     TransientError,
 )
-from archiver.http.replies import retry_after
+from archiver.http.replies import UNREADABLE, retry_after
 
 __all__ = [
     "ChangedError",
@@ -215,7 +215,7 @@ def _read(body: bytes) -> tuple[str, Rival | None]:
     """The code of an error, and what it conflicts with; nothing if the body is HTML, cut off, or says nothing."""
     try:
         fields: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return "", None
     if not isinstance(fields, Mapping):
         return "", None

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from archiver.errors import TransientError
+from archiver.http.replies import UNREADABLE
 
 __all__ = [
     "FIELDS",
@@ -143,7 +144,7 @@ def decode(body: bytes, shape: type[Any]) -> Any:
     """
     try:
         return msgspec.json.decode(body, type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         raise TransientError("Box answered something that is not in its reference") from None
 
 

@@ -24,7 +24,7 @@ from archiver.errors import (
     ThrottleKind,
     TransientError,
 )
-from archiver.http.replies import retry_after
+from archiver.http.replies import UNREADABLE, retry_after
 
 __all__ = [
     "BadNameError",
@@ -199,7 +199,7 @@ def _json_of(reply: Reply) -> Any:
         return None
     try:
         return msgspec.json.decode(reply.body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
 
 

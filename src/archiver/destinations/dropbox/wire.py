@@ -10,6 +10,7 @@ import msgspec
 
 from archiver.destinations.port import Upload
 from archiver.errors import ArchiverError, TransientError
+from archiver.http.replies import UNREADABLE
 
 __all__ = [
     "AppendBatchResult",
@@ -190,7 +191,7 @@ def decode(body: bytes, shape: msgspec.json.Decoder[Any]) -> Any:
     """
     try:
         return shape.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         raise TransientError("Dropbox answered something that is not in its API description") from None
 
 

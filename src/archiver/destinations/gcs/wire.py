@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import secrets
 from collections.abc import Mapping
 
@@ -11,6 +10,7 @@ import msgspec
 
 from archiver.destinations.objects.store import Stored
 from archiver.errors import IntegrityError
+from archiver.http.replies import UNREADABLE
 
 __all__ = ["Metadata", "Retention", "multipart", "range_end", "stored_of"]
 
@@ -62,11 +62,11 @@ def stored_of(body: bytes, now: str) -> Stored:
     """
     try:
         found: _Found = _FOUND.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         raise IntegrityError("Google's answer about an object cannot be read") from None
     try:
         md5 = base64.b64decode(found.md5_hash, validate=True).hex()
-    except binascii.Error:
+    except ValueError:  # signs beyond ASCII, too
         md5 = ""
     until = max(found.retention_expiration_time, found.retention.retain_until_time if found.retention else "")
     return Stored(

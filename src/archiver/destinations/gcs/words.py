@@ -9,6 +9,7 @@ import msgspec
 from archiver.destinations.objects.calls import Answer
 from archiver.destinations.objects.errors import Dialect, InTheWayError, Meaning, NotThereError
 from archiver.errors import IntegrityError, MisconfiguredError, QuotaFullError, ReconnectNeededError, RejectedError, TransientError
+from archiver.http.replies import UNREADABLE
 
 __all__ = ["DIALECT", "OF_OBJECT", "OF_UPLOAD", "ExpiredError", "code_of"]
 
@@ -72,7 +73,7 @@ def code_of(answer: Answer) -> str:
     """Google's word for a refusal; resumable uploads often answer with plain text."""
     try:
         entries = _REFUSAL.decode(answer.body).error.errors
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         entries = []
     entry = entries[0] if entries else _Entry()
     if answer.status == 400 and "MD5" in entry.message:

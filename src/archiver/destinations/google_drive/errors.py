@@ -20,7 +20,7 @@ from archiver.errors import (
     ThrottledError,
     TransientError,
 )
-from archiver.http.replies import retry_after
+from archiver.http.replies import UNREADABLE, retry_after
 
 __all__ = ["BadCallError", "InUseError", "NotThereError", "Reply", "pace_error", "reply_error"]
 
@@ -140,7 +140,7 @@ def _error_of(reply: Reply) -> tuple[str, str]:
     """The reason and the text of an error; empty if the body is HTML, cut off, or says nothing."""
     try:
         fields: Any = msgspec.json.decode(reply.body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return "", ""
     error = fields.get("error") if isinstance(fields, Mapping) else None
     if not isinstance(error, Mapping):

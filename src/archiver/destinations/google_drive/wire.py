@@ -15,6 +15,7 @@ import msgspec
 
 from archiver.destinations.port import Upload
 from archiver.errors import TransientError
+from archiver.http.replies import UNREADABLE
 
 __all__ = [
     "FILE_FIELDS",
@@ -115,7 +116,7 @@ def decode(body: bytes, shape: type[Any]) -> Any:
     """
     try:
         return msgspec.json.decode(body, type=shape, strict=False)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         raise TransientError("Google Drive answered something that is not in its reference") from None
 
 

@@ -20,7 +20,7 @@ from archiver.errors import (
     ThrottledError,
     TransientError,
 )
-from archiver.http.replies import retry_after
+from archiver.http.replies import UNREADABLE, retry_after
 
 __all__ = ["BadCallError", "LockedError", "NotThereError", "Reply", "TakenError", "pace_error", "reply_error"]
 
@@ -134,7 +134,7 @@ def _codes(body: bytes) -> Iterator[str]:
     """The code of an error and those within it, outermost first; none if the body is HTML, cut off, or says nothing."""
     try:
         fields: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return
     error = fields.get("error") if isinstance(fields, Mapping) else None
     for _ in range(_INNER_MOST):

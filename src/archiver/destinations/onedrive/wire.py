@@ -8,6 +8,7 @@ from urllib.parse import quote
 import msgspec
 
 from archiver.errors import TransientError
+from archiver.http.replies import UNREADABLE
 
 __all__ = ["Drive", "DriveItem", "Hashes", "Me", "UploadSession", "address", "by_id", "decode", "is_path", "offset_of"]
 
@@ -101,7 +102,7 @@ def decode(body: bytes, shape: type[Any]) -> Any:
     """
     try:
         return msgspec.json.decode(body, type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         raise TransientError("Microsoft Graph answered something that is not in its reference") from None
 
 

@@ -27,7 +27,7 @@ from archiver.destinations.rclone import child
 from archiver.errors import MisconfiguredError, TransientError, UnavailableError
 from archiver.http.body import Body
 from archiver.http.progress import Progress
-from archiver.http.replies import NETWORK_ERRORS, network_error
+from archiver.http.replies import NETWORK_ERRORS, UNREADABLE, network_error
 
 __all__ = ["Daemon", "Daemons", "Told", "program"]
 
@@ -255,7 +255,7 @@ def _flags(place: Path) -> list[str]:
 def _told(status: int, content: bytes) -> Told:
     try:
         found = msgspec.json.decode(content or b"{}")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         found = None
     if not isinstance(found, dict):
         raise TransientError(f"rclone's answer cannot be understood (status {status})")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import logging
 import re
@@ -246,7 +245,7 @@ def _hash_of(told: Mapping[str, str], etag: str, checksum: str) -> str:
     value, dash, count = checksum.partition("-")
     try:
         digest = base64.b64decode(value, validate=True)
-    except binascii.Error:
+    except ValueError:  # signs beyond ASCII, too
         digest = b""
     if len(digest) == hashlib.sha256().digest_size:
         return f"sha256-parts:{digest.hex()}-{count}" if dash else f"sha256:{digest.hex()}"

@@ -19,6 +19,7 @@ from archiver.errors import (
     UnavailableError,
 )
 from archiver.http import replies
+from archiver.http.replies import UNREADABLE
 from archiver.sources.ringcentral.budget import Told
 
 __all__ = ["ParameterError", "Reply", "code_of", "network_error", "reply_error", "retry_after", "token_error", "told"]
@@ -60,7 +61,7 @@ def code_of(reply: Reply) -> str:
     """RingCentral's code of an error; empty if there is none."""
     try:
         fields: Any = msgspec.json.decode(reply.body)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNREADABLE:
         return ""
     if not isinstance(fields, dict):
         return ""

@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from archiver.errors import ArchiverError, ItemError, MisconfiguredError, SourceGoneError
+from archiver.http.replies import UNREADABLE
 from archiver.sources.port import Hooks
 from archiver.sources.ringcentral.api import Api
 from archiver.sources.ringcentral.wire import Record
@@ -90,7 +91,7 @@ class Webhooks:
             return 401, {}
         try:
             told: Any = msgspec.json.decode(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except UNREADABLE:
             return 400, {}
         if isinstance(told, dict):
             self._told(str(told.get("event") or ""), told.get("body"))

@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 
 from archiver.destinations.conformance import put, receipt_of, streamed, whole
+from archiver.destinations.s3.store import _hash_of
 from archiver.errors import MisconfiguredError, ReconnectNeededError
 from archiver.model import ConnectionState, Session
 from archiver.outcome import Archived, Deferred, Parked, Rejected, Throttled, Unavailable
@@ -198,3 +199,10 @@ async def test_no_path_leads_elsewhere(bucket: Any, path: str) -> None:
     outcome = (await put(bucket.open(), [whole(1, b"x", path)]))[1]
     assert isinstance(outcome, Rejected)
     assert bucket.between.seen == []
+
+
+@pytest.mark.parametrize("checksum", ["\xe9\u20ac", "no base64", "QQ==", "-1"])
+def test_a_checksum_that_is_none(checksum: str) -> None:
+    """It tells nothing, whatever its signs are; the ETag may still tell."""
+    assert _hash_of({}, "", checksum) == ""
+    assert _hash_of({}, f'"{"0" * 32}"', checksum) == f"md5:{'0' * 32}"
