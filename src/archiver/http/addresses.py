@@ -1,15 +1,16 @@
-"""Addresses and words that come from options: tokens and recordings go over TLS, or stay on this machine."""
+"""Addresses, words and dates that come from options: tokens and recordings go over TLS, or stay on this machine."""
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from archiver.errors import ConfigError
 
-__all__ = ["is_loopback", "option_url", "option_word"]
+__all__ = ["is_loopback", "option_moment", "option_url", "option_word"]
 
 
 def option_url(adapter: str, name: str, url: str) -> str:
@@ -39,6 +40,22 @@ def option_word(adapter: str, options: Mapping[str, Any], name: str) -> str:
     if not value.isascii() or not value.isprintable() or " " in value:
         raise ConfigError(f"{adapter}: the option {name!r} has signs that it cannot have", hint="Was it copied whole, and nothing else?")
     return value
+
+
+def option_moment(adapter: str, options: Mapping[str, Any], name: str) -> int:
+    """An option that is a date, as milliseconds since the epoch; in UTC if it has no zone, 0 if it was not given.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    text: str = options.get(name, "").strip()
+    if not text:
+        return 0
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"{adapter}: the option {name!r} is no date", hint="Such as 2026-01-31.") from None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def is_loopback(host: str) -> bool:

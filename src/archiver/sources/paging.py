@@ -1,18 +1,36 @@
-"""Pages of what one look found: no longer than a page may be, and none with a cursor that says more than was told. Pure.
+"""Pages of what one look found, and the cursors that stand in them. Pure.
 
-In: discoveries, and the cursors before and after them. Out: pages for whoever asked the source.
+In: discoveries, and the cursors before and after them. Out: pages for whoever asked the source; none is longer than a page may be, and none
+has a cursor that says more than was told.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+import msgspec
 
 from archiver.model import Discovery
 from archiver.sources.port import Page
 
-__all__ = ["pages_of"]
+__all__ = ["pages_of", "place_of"]
 
 _PAGE_ITEMS = 1000
+_Place = TypeVar("_Place", bound=msgspec.Struct)
+
+
+def place_of(cursor: str, shape: type[_Place]) -> _Place:
+    """How far a source has come, of a cursor that is JSON; one of another form begins anew, which finds everything again and harms nobody.
+
+    Args:
+        cursor: As it was stored; empty at the very first time.
+        shape: A struct all of whose fields have defaults.
+    """
+    try:
+        return msgspec.json.decode(cursor, type=shape) if cursor else shape()
+    except msgspec.MsgspecError:
+        return shape()
 
 
 def pages_of(discoveries: Sequence[Discovery], before: str, after: str) -> Iterator[Page]:

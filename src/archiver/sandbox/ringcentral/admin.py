@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from archiver.sandbox.faults import Fault
 from archiver.sandbox.ringcentral.company import fill
 from archiver.sandbox.ringcentral.limits import GroupLimit
 from archiver.sandbox.ringcentral.refusals import Answer
 from archiver.sandbox.ringcentral.state import Phones
+from archiver.sandbox.switches import SWITCHES, Pages, moved
 
 __all__ = ["NewCompany", "administer"]
 
@@ -27,19 +26,10 @@ class NewCompany(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     seed: int = 1
 
 
-class _Jump(msgspec.Struct, forbid_unknown_fields=True):
-    advance: float
-
-
 def administer(phones: Phones, method: str, page: str, body: bytes) -> Answer:
     """Answers a call to ``/sandbox/PAGE``; 400 with the reason where the body is not right."""
-    hand = _PAGES.get((method, page))
-    if hand is None:
-        return Answer(status=404, body=b"the sandbox has no such page", content_type="text/plain")
-    try:
-        return Answer(body=msgspec.json.encode(hand(phones, body)))
-    except (ValueError, msgspec.MsgspecError) as error:
-        return Answer(status=400, body=str(error).encode(), content_type="text/plain")
+    status, answer, content_type = moved(_PAGES, phones, method, page, body)
+    return Answer(status=status, body=answer, content_type=content_type)
 
 
 def _login(phones: Phones, _body: bytes) -> Any:
@@ -57,22 +47,6 @@ def _limits(phones: Phones, body: bytes) -> Any:
     return phones.limits
 
 
-def _jump(phones: Phones, body: bytes) -> Any:
-    phones.clock.advance(msgspec.json.decode(body, type=_Jump).advance)
-    return {"now": phones.clock.now()}
-
-
-def _faults(phones: Phones, body: bytes) -> Any:
-    for fault in msgspec.json.decode(body, type=list[Fault]):
-        phones.faults.add(fault)
-    return phones.faults.pending
-
-
-def _heal(phones: Phones, _body: bytes) -> Any:
-    phones.faults.clear()
-    return []
-
-
 def _stats(phones: Phones, _body: bytes) -> Any:
     office = phones.office
     asked = Counter(f"{request.route} {request.status}" for request in phones.ledger.requests)
@@ -87,12 +61,10 @@ def _stats(phones: Phones, _body: bytes) -> Any:
     }
 
 
-_PAGES: dict[tuple[str, str], Callable[[Phones, bytes], Any]] = {
+_PAGES: Pages[Phones] = {
+    **SWITCHES,
     ("POST", "login"): _login,
     ("POST", "company"): _company,
     ("PATCH", "limits"): _limits,
-    ("POST", "clock"): _jump,
-    ("POST", "faults"): _faults,
-    ("DELETE", "faults"): _heal,
     ("GET", "stats"): _stats,
 }

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
 
-from archiver.sandbox.faults import Fault, FaultScript
-from archiver.sandbox.google.refusals import Reply, json_reply
+from archiver.sandbox.faults import FaultScript
+from archiver.sandbox.google.refusals import Reply
 from archiver.sandbox.ringcentral.state import PushedClock
+from archiver.sandbox.switches import SWITCHES, Pages, moved
 from archiver.sandbox.twilio.company import fill
 from archiver.sandbox.twilio.exchange import Exchange
 
@@ -40,19 +40,10 @@ class NewCompany(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     seed: int = 1
 
 
-class _Jump(msgspec.Struct, forbid_unknown_fields=True):
-    advance: float
-
-
 def administer(hands: Hands, method: str, page: str, body: bytes) -> Reply:
     """Answers a call to ``/sandbox/PAGE``; 400 with the reason where the body is not right."""
-    hand = _PAGES.get((method, page))
-    if hand is None:
-        return Reply(status=404, body=b"the sandbox has no such page", content_type="text/plain")
-    try:
-        return json_reply(hand(hands, body))
-    except (ValueError, msgspec.MsgspecError) as error:
-        return Reply(status=400, body=str(error).encode(), content_type="text/plain")
+    status, answer, content_type = moved(_PAGES, hands, method, page, body)
+    return Reply(status=status, body=answer, content_type=content_type)
 
 
 def _login(hands: Hands, _body: bytes) -> Any:
@@ -71,22 +62,6 @@ def _limits(hands: Hands, body: bytes) -> Any:
         raise ValueError(f"no such limit: {', '.join(unknown)}")
     hands.limits = msgspec.convert(changed, type(hands.limits))
     return hands.limits
-
-
-def _jump(hands: Hands, body: bytes) -> Any:
-    hands.clock.advance(msgspec.json.decode(body, type=_Jump).advance)
-    return {"now": hands.clock.now()}
-
-
-def _faults(hands: Hands, body: bytes) -> Any:
-    for fault in msgspec.json.decode(body, type=list[Fault]):
-        hands.faults.add(fault)
-    return hands.faults.pending
-
-
-def _heal(hands: Hands, _body: bytes) -> Any:
-    hands.faults.clear()
-    return []
 
 
 def _revoke(hands: Hands, _body: bytes) -> Any:
@@ -108,13 +83,11 @@ def _stats(hands: Hands, _body: bytes) -> Any:
     }
 
 
-_PAGES: dict[tuple[str, str], Callable[[Hands, bytes], Any]] = {
+_PAGES: Pages[Hands] = {
+    **SWITCHES,
     ("POST", "login"): _login,
     ("POST", "company"): _company,
     ("PATCH", "limits"): _limits,
-    ("POST", "clock"): _jump,
-    ("POST", "faults"): _faults,
-    ("DELETE", "faults"): _heal,
     ("POST", "revoke"): _revoke,
     ("GET", "stats"): _stats,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from archiver.model import Millis
+from archiver.sources.paging import place_of
 
 __all__ = ["Export", "State", "Stream"]
 
@@ -83,8 +84,5 @@ class State(msgspec.Struct, kw_only=True):
     @classmethod
     def read(cls, cursor: str) -> State:
         """Undoes `write`; a cursor of another form begins anew, which finds everything again and harms nobody."""
-        try:
-            state = msgspec.json.decode(cursor, type=cls) if cursor else cls()
-        except msgspec.MsgspecError:
-            return cls()
+        state = place_of(cursor, cls)
         return state if state.version == _VERSION else cls()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,7 +10,7 @@ import msgspec
 
 from archiver.adapter import Option
 from archiver.errors import ConfigError
-from archiver.http.addresses import is_loopback, option_word
+from archiver.http.addresses import is_loopback, option_moment, option_word
 from archiver.model import Kind, Millis
 from archiver.oauth import Credentials
 
@@ -74,7 +73,7 @@ def settings_from(options: Mapping[str, Any]) -> RingCentralSettings:
     return RingCentralSettings(
         base_url=_checked_url(options["base_url"].strip().rstrip("/")),
         kinds=frozenset(Kind(name) for name in names),
-        since=_moment(options.get("since", "").strip()),
+        since=option_moment("ringcentral", options, "since"),
         poll_interval=options["poll_interval"],
         reconcile_hours=options["reconcile_hours"],
         reconcile_days=options["reconcile_days"],
@@ -107,16 +106,6 @@ def _word(options: Mapping[str, Any], name: str) -> str:
     if ":" in value:
         raise ConfigError(f"ringcentral: the option {name!r} has signs that it cannot have", hint="Was it copied whole, and nothing else?")
     return value
-
-
-def _moment(text: str) -> Millis:
-    if not text:
-        return 0
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError("ringcentral: the option 'since' is no date", hint="Such as 2026-01-31.") from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def _checked_url(url: str) -> str:

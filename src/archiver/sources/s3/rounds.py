@@ -15,6 +15,7 @@ import msgspec
 from archiver.errors import SourceThrottledError
 from archiver.model import Discovery
 from archiver.sources.files.seen import Seen, fingerprint
+from archiver.sources.paging import place_of
 from archiver.sources.port import Page
 from archiver.sources.s3.bucket import Bucket
 from archiver.sources.s3.objects import Listed, Listing, discovery_of
@@ -42,10 +43,7 @@ class Progress(msgspec.Struct):
     @classmethod
     def read(cls, cursor: str) -> Progress:
         """Undoes `write`; a cursor of another form begins anew, which finds everything again and harms nobody."""
-        try:
-            return msgspec.json.decode(cursor, type=cls) if cursor else cls()
-        except msgspec.MsgspecError:
-            return cls()
+        return place_of(cursor, cls)
 
 
 class Rounds:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import aiohttp
@@ -12,7 +11,7 @@ import msgspec
 
 from archiver.adapter import Option
 from archiver.errors import ConfigError
-from archiver.http.addresses import option_url, option_word
+from archiver.http.addresses import option_moment, option_url, option_word
 from archiver.model import Kind, Millis
 
 __all__ = ["KINDS", "OPTIONS", "Sound", "TwilioSettings", "login_from", "settings_from"]
@@ -128,20 +127,10 @@ def settings_from(options: Mapping[str, Any]) -> TwilioSettings:
         subaccounts=options.get("subaccounts", not has_key),
         has_key=has_key,
         sound=Sound(format=options["format"], dual_channel=options["dual_channel"]),
-        since=_moment(options.get("since", "").strip()),
+        since=option_moment("twilio", options, "since"),
         poll_interval=options["poll_interval"],
         overlap=round(options["overlap_minutes"] * 60_000),
         reconcile_hours=options["reconcile_hours"],
         reconcile_days=options["reconcile_days"],
         watch=options["watch"],
     )
-
-
-def _moment(text: str) -> Millis:
-    if not text:
-        return 0
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError("twilio: the option 'since' is no date", hint="Such as 2026-01-31.") from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
