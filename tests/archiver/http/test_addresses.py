@@ -1,11 +1,11 @@
-"""Addresses and words that come from options."""
+"""Addresses, words and dates that come from options."""
 
 from __future__ import annotations
 
 import pytest
 
 from archiver.errors import ConfigError
-from archiver.http.addresses import option_url, option_word
+from archiver.http.addresses import option_moment, option_url, option_word
 
 
 @pytest.mark.parametrize("url", ["https://cloud.test", "http://127.0.0.1:80", "http://localhost:1/x", "http://[::1]:8"])
@@ -34,3 +34,25 @@ def test_what_would_spoil_a_header_is_refused(word: str) -> None:
     with pytest.raises(ConfigError) as error:
         option_word("cloud", {"key": word}, "key")
     assert "CANARY" not in str(error.value) + error.value.hint
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("", 0),
+        (" 2026-01-31 ", 1_769_817_600_000),
+        ("2026-01-31T00:00:00+01:00", 1_769_814_000_000),
+        ("2026-01-31 12:00", 1_769_860_800_000),
+    ],
+)
+def test_a_date_is_a_moment(given: str, expected: int) -> None:
+    """In UTC if it has no zone; none is the beginning of time."""
+    assert option_moment("cloud", {"since": given}, "since") == expected
+    assert option_moment("cloud", {}, "since") == 0
+
+
+def test_what_is_no_date_is_refused() -> None:
+    """The option is named, its value is not."""
+    with pytest.raises(ConfigError, match="since") as error:
+        option_moment("cloud", {"since": "canary"}, "since")
+    assert "canary" not in f"{error.value!r}"
