@@ -13,8 +13,10 @@ from archiver.sandbox.box import Box, Limits, Login
 from support.machine import Machine, write_files
 
 ITEMS = 40
-KILLS = ("F5:2", "F6:1", "F7:1", "F8:5")
-"""While parts are there, nothing but the commit is missing, or a file is there and nobody knows."""
+SMALL = "F8:5"
+"""While some of many files are there, and have no receipt."""
+KILLS = ("F5:2", "F6:1", "F7:1", SMALL)
+"""While parts of the big one are there, while nothing but its commit is missing, and while Box puts it together."""
 
 
 async def add_box_customer(machine: Machine, box: Box, login: Login, folder: Path) -> None:
@@ -40,14 +42,16 @@ async def run_until(machine: Machine, point: str) -> bytes:
 async def test_kills_make_no_second_file(machine: Machine, tmp_path: Path) -> None:
     """At the end every file is there once, with its bytes, and archived; each new token was kept, and none is told."""
     folder = tmp_path / "recordings"
-    hashes = write_files(folder, ITEMS)
+    folder.mkdir()
     big = os.urandom(25 * 1024 * 1024)
     (folder / "big.wav").write_bytes(big)
     async with Box() as box:
         login = box.add_user("acme", Limits(calls=None, uploads=None, latency=0.01, commit_lag=1))
         await add_box_customer(machine, box, login, folder)
-        shown, secrets = b"", {login.client_secret, login.refresh_token}
+        shown, hashes, secrets = b"", dict[str, str](), {login.client_secret, login.refresh_token}
         for point in KILLS:
+            if point == SMALL:
+                hashes = write_files(folder, ITEMS)
             shown += await run_until(machine, point)
             secrets |= {grant.refresh for grant in box.grants.of("acme")}
         await machine.archiver("run", "--until-empty")
