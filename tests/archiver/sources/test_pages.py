@@ -20,7 +20,9 @@ SOURCES = (DOCS / "sources.md").read_text()
 NAMING = (DOCS / "naming.md").read_text()
 
 
-@pytest.mark.parametrize(("adapter", "options"), [(adapter.name, adapter.options) for adapter in (FOLDER, MEMORY, RINGCENTRAL, SQLTABLE, TWILIO)])
+@pytest.mark.parametrize(
+    ("adapter", "options"), [(adapter.name, adapter.options) for adapter in (FOLDER, MEMORY, RINGCENTRAL, SQLTABLE, TWILIO)]
+)
 def test_every_option_of_a_source_is_documented(adapter: str, options: tuple[Option, ...]) -> None:
     """In the adapter's own section."""
     section = SOURCES.split(f"\n## {adapter}\n")[1].split("\n## ")[0]

@@ -125,10 +125,9 @@ class Rounds:
     def _rest(self, walk: _Walk) -> float:
         """Seconds until something is due."""
         now = self._api.now()
-        due = [self._look_at(walk, stream) for stream in walk.state.streams.values()]
-        due += [
-            stream.passed_at + self._settings.reconcile_hours * 3_600_000 for stream in walk.state.streams.values() if not stream.trouble
-        ]
+        streams, between = walk.state.streams.values(), self._settings.reconcile_hours * 3_600_000
+        due = [self._look_at(walk, stream) for stream in streams]
+        due += [stream.passed_at + between for stream in streams if not stream.trouble]
         return max(0.001, min((min(due, default=now + 1000.0) - now) / 1000, self._accounts.again_in))
 
     async def _wait(self, until: float) -> None:
@@ -182,15 +181,17 @@ class Rounds:
         try:
             answer = await self._api.ask(stream.next or self._address(key, max(back, self._settings.since)))
         except (StalePageError, SourceGoneError):
-            if not stream.next:
+            if not stream.next or key in walk.lost:
                 raise
-            stream.next = ""  # the place is not known any more: from the beginning
+            stream.next = ""  # the place is not known any more: from the beginning, once
+            walk.lost.add(key)
             return ()
         found, unready = await self._read(key, answer, walk, reader)
         stream.unready = min(filter(None, (stream.unready, unready)), default=0)
         stream.next = str(answer.get("next_page_uri") or "")
         if not stream.next:
             stream.passed_at, stream.open_at = stream.open_at, 0
+            walk.lost.discard(key)
         return found
 
     def _address(self, key: str, begin: Millis) -> str:
@@ -246,6 +247,7 @@ class _Walk(msgspec.Struct):
         looks: The last step was, or the next one is, a look and not a pass.
         seen: What was found since the walk began: overlaps and passes find it again and again.
         turns: In which order the lists went on with their passes.
+        lost: Lists whose open pass was begun anew since Twilio did not know its place any more.
     """
 
     state: State
@@ -254,6 +256,7 @@ class _Walk(msgspec.Struct):
     looks: bool = False
     seen: Seen = msgspec.field(default_factory=Seen)
     turns: dict[str, int] = {}
+    lost: set[str] = set()
 
     def keep(self, keys: Sequence[str]) -> None:
         """These are the lists; those of accounts that are gone are forgotten."""

@@ -9,7 +9,7 @@ from contextlib import aclosing
 import msgspec
 import pytest
 
-from archiver.errors import MisconfiguredError, ReconnectNeededError
+from archiver.errors import MisconfiguredError, ReconnectNeededError, TransientError
 from archiver.model import Discovery, Kind
 from archiver.sandbox.faults import Fault
 from archiver.sandbox.twilio import Limits, archivable, fill
@@ -113,6 +113,21 @@ def test_a_place_that_is_not_known_any_more_begins_the_pass_anew() -> None:
         bench.twilio.faults.add(Fault(action="reply", route="messages", nth=2, status=400, body='{"code": 20001}'))
         found = found_in(await one_pass(bench.source(kinds="sms")))
         assert {each.external_id for each in found} == sids
+        assert bench.twilio.ledger.count("messages") == 4
+
+    in_virtual_time(scenario)
+
+
+def test_a_place_that_is_lost_again_and_again_is_told() -> None:
+    """Begun anew once; then it is an error, so that whoever collects waits before it asks again."""
+
+    async def scenario(bench: Exchanged) -> None:
+        for number in range(1500):
+            bench.exchange.add_message(sent=bench.exchange.now() - DAY - number)
+        for nth in (2, 4):
+            bench.twilio.faults.add(Fault(action="reply", route="messages", nth=nth, status=400, body='{"code": 20001}'))
+        with pytest.raises(TransientError):
+            await one_pass(bench.source(kinds="sms"))
         assert bench.twilio.ledger.count("messages") == 4
 
     in_virtual_time(scenario)
