@@ -1,4 +1,4 @@
-"""The Fetcher: turns the demand of all lanes into reads of the Database, each for many of them. No demand, no read."""
+"""The Fetcher: turns the demand of all lanes into one read of the Database. No demand, no read."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ from genstage import KeyedDispatcher, Producer
 from genstage.clock import Clock
 
 __all__ = ["Fetcher"]
-
-_MOST = 512
-"""So many deliveries are read at once at most: who asks next waits for no longer than that takes, a few milliseconds."""
 
 
 class Fetcher(Producer[Delivery], dispatcher=KeyedDispatcher()):
@@ -53,9 +50,14 @@ class Fetcher(Producer[Delivery], dispatcher=KeyedDispatcher()):
         self.reads = 0
 
     async def handle_demand(self, demand: Mapping[LaneId, int]) -> Mapping[LaneId, list[Delivery]]:
-        """One read for the lanes that asked; those with items which their sources give one by one may take a few more."""
-        left = self._shares(demand)
-        asking = [self._lanes[lane_id] for lane_id in left]
+        """One read for every lane that asked; lanes with items which their sources give one by one may take a few more.
+
+        All that is asked is read at once, however much that is: what arrives in portions is uploaded in portions, by more calls than need
+        be, and meets limits that whole batches never meet.
+        """
+        # Two lanes of a customer may want what one source gives: whoever took less of such so far comes first.
+        asking = sorted((self._lanes[lane_id] for lane_id in demand if lane_id in self._lanes), key=_paid)
+        left = dict(demand)
         taken: dict[Lane, list[Delivery]] = {}
         begun: set[LaneId] = set()
         while asking:
@@ -70,19 +72,6 @@ class Fetcher(Producer[Delivery], dispatcher=KeyedDispatcher()):
         deliveries = {lane.id: kept for lane, fresh in taken.items() if (kept := self._still_asked(lane, fresh))}
         self._tell(demand, deliveries)
         return deliveries
-
-    def _shares(self, demand: Mapping[LaneId, int]) -> dict[LaneId, int]:
-        """How much is read for whom now; what is left over is asked again. Who wants little does not wait for who wants much."""
-        lanes = [self._lanes[lane_id] for lane_id in demand if lane_id in self._lanes]
-        # Two lanes of a customer may want what one source gives: whoever took less of such so far comes first.
-        lanes.sort(key=lambda lane: (lane.paid, demand[lane.id]))
-        shares: dict[LaneId, int] = {}
-        room = _MOST
-        for lane in lanes:
-            if room:
-                shares[lane.id] = min(demand[lane.id], room)
-                room -= shares[lane.id]
-        return shares
 
     def _still_asked(self, lane: Lane, fresh: list[Delivery]) -> list[Delivery]:
         """What the lane still asks for when its read is over; the rest is given back.
@@ -130,3 +119,7 @@ class Fetcher(Producer[Delivery], dispatcher=KeyedDispatcher()):
         found = await self._database.waiting(wants, int(self._clock.wall() * 1000))
         begun.update(wants)
         return wants, found
+
+
+def _paid(lane: Lane) -> int:
+    return lane.paid

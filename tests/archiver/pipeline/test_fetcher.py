@@ -204,13 +204,3 @@ async def test_what_was_read_for_a_lane_that_fell_during_a_later_part_is_dropped
     assert list(await fetcher.handle_demand({1: 5, 2: 5})) == [2]
     assert len(table.reads) == 3
     assert not lanes[1].in_flight
-
-
-async def test_who_wants_little_does_not_wait_for_who_wants_much() -> None:
-    """So much is read at once that the next to ask waits some milliseconds; the small demands come first, the rest is asked again."""
-    lanes = {1: lane(1, 5000), 2: lane(2, 3)}
-    table: Any = Table({1: 5000, 2: 100})
-    fetcher = Fetcher(table, PATIENCE, lanes, CLOCK, went_dry=lambda *_: None, freed=ignore)
-    found = await fetcher.handle_demand({1: 5000, 2: 3})
-    assert {key: len(rows) for key, rows in found.items()} == {1: 509, 2: 3}
-    assert sum(want.limit for want in table.reads[0].values()) == 512
