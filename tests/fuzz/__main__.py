@@ -44,6 +44,9 @@ def main() -> int:
         command = [sys.executable, "-m", "pytest", *own, *map(str, rooms())]
         ended = subprocess.run(command, check=False, cwd=TESTS.parent, env=environment)
         rounds += 1
+        if ended.returncode < 0:
+            print(f"somebody ended it at seed {seed}")
+            return 1
         if ended.returncode:
             print(f"seed {seed} broke something: make fuzz SEED={seed}")
             return 1

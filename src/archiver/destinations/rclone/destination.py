@@ -47,7 +47,10 @@ class RcloneDestination:
         """Puts one after the other. See `archiver.destinations.port`."""
         for upload in uploads:
             try:
-                outcome = await self._put(upload)
+                try:
+                    outcome = await self._put(upload)
+                finally:
+                    await self._remote.keep_token()
             except ArchiverError as error:
                 outcome = outcome_of(error)
             yield upload, outcome
@@ -105,9 +108,7 @@ class RcloneDestination:
             raise RejectedError("the item's path has a part that is our own")
         way = await self._remote.ready()
         there = await self._remote.find(target.key, way.hash)
-        outcome = await (self._new(way, target, upload) if there is None else self._compared(target, upload, there, way))
-        await self._remote.keep_token()
-        return outcome
+        return await (self._new(way, target, upload) if there is None else self._compared(target, upload, there, way))
 
     async def _new(self, way: Way, target: Target, upload: Upload) -> Outcome:
         part = part_name(self._clock.wall()) if way.staged else target.key

@@ -201,8 +201,12 @@ class Remote:
 
     async def check_folder(self) -> None:
         """Whether the folder or the bucket is there."""
+        await self.ready()
+        await self._check_folder()
+
+    async def _check_folder(self) -> None:
         try:
-            await self._make("operations/stat", {"remote": ""}, "find the folder", CallKind.LOOK)
+            await self._one("operations/stat", {"remote": ""}, "find the folder", CallKind.LOOK)
         except NotFoundError:
             raise MisconfiguredError("there is no folder at the path", hint="Make it, or change the option path.") from None
 
@@ -222,7 +226,10 @@ class Remote:
         due = self._context.clock.wall() >= ends - _EARLY_SECONDS
         if self._daemon is None or not self._name or self._generation != self._daemon.generation or not (due or always):
             return
-        told = await self._daemon.call("config/get", {"name": self._name}, name="look at a token")
+        try:
+            told = await self._daemon.call("config/get", {"name": self._name}, name="look at a token")
+        except ArchiverError:  # it died, and with it what it was given; that undoes no file
+            return
         ours = {"type", *_UNPACED.get(self.kind, {})} - self._section.values.keys()
         values = {name: value for name, value in told.values.items() if name not in ours and isinstance(value, str)}
         if told.error or not values or values == self._section.values:
@@ -285,10 +292,7 @@ class Remote:
         try:
             told = await self._one("operations/list", {"remote": PARTS, "opt": options}, "look for parts", CallKind.LOOK)
         except NotFoundError:
-            try:
-                await self._one("operations/stat", {"remote": ""}, "find the folder", CallKind.LOOK)
-            except NotFoundError:
-                raise MisconfiguredError("there is no folder at the path", hint="Make it, or change the option path.") from None
+            await self._check_folder()
             return
         found = told.values.get("list")
         for entry in found if isinstance(found, list) else []:

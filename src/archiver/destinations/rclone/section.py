@@ -57,6 +57,8 @@ _CLOUDS = frozenset(
 )
 """Rclone knows where they are."""
 
+_KNOWN_ADDRESSES = frozenset({"api.pcloud.com", "eapi.pcloud.com"})
+"""What rclone itself writes into a section."""
 _NEVER = re.compile(r".*\..*|ssh|.*(?<!sum)_command|no_check_certificate|use_insecure_cipher")
 """Runs a program here, changes rclone itself (``global.…``, ``override.…``), or believes any certificate."""
 _PLACE = re.compile(
@@ -115,7 +117,7 @@ def read_section(text: str, *, trusted: bool) -> Section:
             raise ConfigError(f"rclone: {name!r} in the section has more than one line")
         if not trusted and name in _IN_ADDRESSES and not _NAME.fullmatch(value):
             raise ConfigError(f"rclone: {name!r} in the section is not a name")
-    places = [name for name in values if _PLACE.fullmatch(name)]
+    places = [name for name, value in values.items() if _PLACE.fullmatch(name) and value not in _KNOWN_ADDRESSES]
     if not trusted and (kind not in _CLOUDS or places):
         what = "a server, a file or keys of this machine" if places else "a storage that is none of the clouds"
         hint = "If you wrote it yourself, say so: --to-option trusted=yes. A customer's own section must not reach so far."

@@ -91,6 +91,8 @@ async def test_one_that_answers_no_more_is_ended(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(daemon, "_ALIVE_SECONDS", 0.2)
     first = running.pid
     os.kill(first, signal.SIGSTOP)
+    while psutil.Process(first).status() != psutil.STATUS_STOPPED:  # noqa: ASYNC110  as above
+        await asyncio.sleep(0.01)
     with pytest.raises(ArchiverError):
         await running.call("rc/noop", {}, name="try", seconds=0.2)
     assert (await running.call("rc/noop", {"a": 1}, name="try")).values == {"a": 1}

@@ -93,6 +93,13 @@ def test_any_text_is_a_section_or_an_error_of_ours(text: str, trusted: bool) -> 
     assert found.kind
 
 
+def test_an_address_that_rclone_writes_itself() -> None:
+    """The two of pCloud stand in every section of it, and lead nowhere else."""
+    assert read_section(section("pcloud", hostname="eapi.pcloud.com", token="{}"), trusted=False).kind == "pcloud"
+    with pytest.raises(ConfigError):
+        read_section(section("pcloud", hostname="10.0.0.1", token="{}"), trusted=False)
+
+
 def test_whose_it_is() -> None:
     """For people, without a secret."""
     found = read_section(section("webdav", url="https://dav.example.com/x", user="acme", **{"pass": CANARY}), trusted=True)
