@@ -11,7 +11,7 @@ import msgspec
 from archiver.database.completeness import Particulars
 from archiver.errors import SourceGoneError
 from archiver.model import Kind
-from archiver.sources.inline import is_inline, unpack
+from archiver.sources.inline import is_inline, recalled, unpack
 
 __all__ = ["Message", "as_json", "as_text", "conversation_of", "messages_of"]
 
@@ -92,7 +92,7 @@ def _say(message: Message, one: Particulars) -> None:
     except SourceGoneError:
         return  # it stands in its file, which is listed
     if one.media_type == "application/json":
-        message.record = msgspec.json.decode(said)
+        message.record = recalled(said)
         words = message.record if isinstance(message.record, dict) else {}
         message.text = next((str(words[name]) for name in _WORDS if words.get(name)), message.text)
     elif one.media_type == "text/plain" and not message.text:

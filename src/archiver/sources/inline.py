@@ -16,7 +16,7 @@ from typing import Any
 from archiver.errors import SourceGoneError
 from archiver.model import Discovery
 
-__all__ = ["canonical", "carried", "digest", "is_inline", "pack", "unpack"]
+__all__ = ["canonical", "carried", "digest", "is_inline", "pack", "recalled", "unpack"]
 
 _MARK = "inline:"
 
@@ -25,6 +25,15 @@ def canonical(record: Any) -> bytes:
     """A record as JSON whose bytes hang on nothing but what it says."""
     text = json.dumps(record, ensure_ascii=False, sort_keys=True, indent=1)
     return text.encode(errors="backslashreplace") + b"\n"  # halves of emojis become JSON's own escapes
+
+
+def recalled(data: bytes) -> Any:
+    """The record that `canonical` was given; halves of emojis, which nobody can write down, become question marks.
+
+    Raises:
+        ValueError: It is no JSON.
+    """
+    return json.loads(json.dumps(json.loads(data), ensure_ascii=False).encode(errors="replace"))
 
 
 def digest(record: Any, volatile: Collection[str]) -> str:
