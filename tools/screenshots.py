@@ -30,11 +30,11 @@ async def main() -> None:
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []  # its sandbox needs user namespaces; it sees only our own pages
     with tempfile.TemporaryDirectory() as directory:
         plan = msgspec.structs.replace(PLAN, items=12_000, calls_per_second=5.0, lowered_from=30.0)
-        async with living_demo(Path(directory), plan) as link, async_playwright() as playwright:
+        async with living_demo(Path(directory), plan) as living, async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
             page = await browser.new_page(viewport={"width": 1240, "height": 1000})
             page.set_default_timeout(SECONDS)
-            await page.goto(link)
+            await page.goto(living.link)
             await page.get_by_role("button", name="Come in").click()
             await page.wait_for_timeout(25_000)  # so that the chart has something to show
             await page.locator("#state", has_text="throttled by Dropbox").wait_for()
@@ -44,13 +44,13 @@ async def main() -> None:
             await shoot(page, "overview-dark")
             await page.emulate_media(color_scheme="light")
             for name, path in (("archive", "archive"), ("customer", "customers/airline"), ("connect", "connect")):
-                await page.goto(f"{link.partition('welcome')[0]}{path}")
+                await page.goto(f"{living.url}/{path}")
                 await shoot(page, name)
-            await page.goto(f"{link.partition('welcome')[0]}archive?customer=bakery")
+            await page.goto(f"{living.url}/archive?customer=bakery")
             await page.locator("tbody tr", has_text="archived").locator("th a").first.click()
             await shoot(page, "item")
             await page.set_viewport_size({"width": 390, "height": 844})
-            await page.goto(link.partition("welcome")[0])
+            await page.goto(living.url)
             await page.wait_for_timeout(1500)
             await shoot(page, "phone")
             await browser.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from archiver.app import Archiver
@@ -12,6 +13,7 @@ from archiver.cli.demo.world import Plan, open_world
 from archiver.console.listening import Listening
 from archiver.console.serving import ConsoleServer
 from archiver.people import Rank
+from archiver.sandbox.remote import SandboxProcess
 from archiver.settings import load
 
 PLAN = Plan(
@@ -27,9 +29,24 @@ PLAN = Plan(
 )
 
 
+@dataclass(frozen=True)
+class Living:
+    """A running demo.
+
+    Attributes:
+        url: Where its console is.
+        link: Lets an admin in, once.
+        sandbox: The customers' Dropboxes.
+    """
+
+    url: str
+    link: str
+    sandbox: SandboxProcess
+
+
 @asynccontextmanager
-async def living_demo(directory: Path, plan: Plan = PLAN) -> AsyncIterator[str]:
-    """A running pipeline; the link that lets somebody in."""
+async def living_demo(directory: Path, plan: Plan = PLAN) -> AsyncIterator[Living]:
+    """A running pipeline, and a console that shows it."""
     settings = load(environment={}, flags={"home": str(directory / "home"), "console": "127.0.0.1:0"})
     async with open_world(plan, directory, lambda _: None) as world, Archiver.open(settings, serve=True) as archiver:
         await world.introduce(archiver)
@@ -38,6 +55,6 @@ async def living_demo(directory: Path, plan: Plan = PLAN) -> AsyncIterator[str]:
         async with asyncio.TaskGroup() as group:
             group.create_task(archiver.run(stop, beside=[server.serve(), world.unfold(archiver, asyncio.Event())]))
             try:
-                yield f"{server.url}/welcome/{await archiver.door.known('demo', Rank.ADMIN)}"
+                yield Living(server.url, f"{server.url}/welcome/{await archiver.door.known('demo', Rank.ADMIN)}", world.sandbox)
             finally:
                 stop.set()

@@ -1,6 +1,7 @@
 """The OAuth 2 endpoints: the page where a customer says yes, and the one where codes and refresh tokens become access tokens.
 
-Nobody sits at the sandbox, so the page says yes at once: for the account that the parameter ``account`` names, else for the first.
+A program that asks is told yes at once: for the account that the parameter ``account`` names, else for the first. A browser is asked
+which of the accounts it is, as if somebody logged in.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
+from html import escape
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
@@ -21,14 +23,21 @@ __all__ = ["authorise", "issue_token"]
 SCOPES = "account_info.read files.content.read files.content.write files.metadata.read"
 
 
-def authorise(world: World, query: Mapping[str, str]) -> Reply:
+def authorise(world: World, query: Mapping[str, str], *, people: bool = False) -> Reply:
     """``GET /oauth2/authorize``: redirects with a code, or shows the code where no redirect was asked for.
+
+    Args:
+        world: Everything.
+        query: The parameters.
+        people: A person looks, who is asked for whom they say yes.
 
     Raises:
         Refusal: The parameters are wrong, or there is no account.
     """
     if query.get("client_id") != world.grants.app.key or query.get("response_type") != "code":
         raise bad_input("oauth2/authorize", "unknown client_id or response_type")
+    if people and "account" not in query and world.accounts:
+        return _ask(world, query)
     account = query.get("account") or next(iter(world.accounts), "")
     if account not in world.accounts:
         raise bad_input("oauth2/authorize", "the sandbox has no such account")
@@ -47,6 +56,18 @@ def authorise(world: World, query: Mapping[str, str]) -> Reply:
     answer = {"code": name} | ({"state": query["state"]} if "state" in query else {})
     joint = "&" if urlsplit(redirect_uri).query else "?"
     return Reply(status=302, body=b"", content_type="text/plain", headers={"Location": f"{redirect_uri}{joint}{urlencode(answer)}"})
+
+
+def _ask(world: World, query: Mapping[str, str]) -> Reply:
+    """The page on which a person says yes."""
+    links = "".join(
+        f'<li><a href="?{escape(urlencode({**query, "account": name}))}">Yes, for {escape(name)}</a></li>'
+        for name in sorted(world.accounts)
+    )
+    title, text = "May the application use your account?", "This is the sandbox: no real cloud, and no password."
+    head = f'<!doctype html><html lang="en"><title>{title}</title><link rel="icon" href="data:,">'
+    body = f"{head}<main><h1>{title}</h1><p>{text}</p><ul>{links}</ul></main></html>"
+    return Reply(body=body.encode(), content_type="text/html; charset=utf-8")
 
 
 def issue_token(world: World, form: Mapping[str, str], authorization: str) -> tuple[Reply, Grant]:

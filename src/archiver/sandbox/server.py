@@ -119,7 +119,8 @@ class Sandbox:
                 return Answer(administer(self.world, request.method, path.removeprefix("/sandbox/"), await request.read()))
             match request.method, path:
                 case "GET", "/oauth2/authorize":
-                    return Answer(authorise(self.world, request.query))
+                    people = "text/html" in request.headers.get("Accept", "")
+                    return Answer(authorise(self.world, request.query, people=people))
                 case "POST", "/oauth2/token":
                     return await self._issue_token(request)
         except Refusal as refusal:

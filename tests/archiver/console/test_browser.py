@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -10,13 +9,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, expect
 
-from support.browsing import AXE_RUN, CHROMIUM
+from support.browsing import CHROMIUM, Watched, a_browser, a_watched_page
 
 PASSWORD = "seven green boats"
-SECONDS = 45_000  # for what the demo takes, on a machine that has other things to do
-expect.set_options(timeout=SECONDS)
 
 pytestmark = [
     pytest.mark.scenario,
@@ -27,48 +24,16 @@ pytestmark = [
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    """Headless Chromium. By the asynchronous interface: the other one runs all tests that follow inside a greenlet."""
-    async with async_playwright() as playwright:
-        # Its sandbox needs user namespaces, which root in a container does not have; it sees only our own pages.
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        running = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield running
-        await running.close()
-
-
-class Watched:
-    """A page that everything is noted of which should not be.
-
-    Attributes:
-        page: The page.
-        wrong: What was wrong.
-    """
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.wrong: list[str] = []
-        self.page.on("console", lambda message: self._note(message.type, message.text))
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-
-    def _note(self, kind: str, text: str) -> None:
-        if kind in {"error", "warning"}:
-            self.wrong.append(text)
-
-    async def is_accessible(self) -> None:
-        """Axe-core finds nothing; it is run by the browser itself, past the page's policy."""
-        self.wrong += [f"{self.page.url} {found}" for found in await self.page.evaluate(AXE_RUN)]
+    """A browser."""
+    async with a_browser() as browser:
+        yield browser
 
 
 @pytest.fixture
 async def watched(browser: Browser) -> AsyncIterator[Watched]:
-    """A page in a context of its own; at the end nothing was wrong."""
-    context = await browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(SECONDS)
-    seen = Watched(await context.new_page())
-    await seen.page.add_init_script("addEventListener('securitypolicyviolation', e => console.error('policy: ' + e.violatedDirective))")
-    yield seen
-    await context.close()
-    assert seen.wrong == []
+    """A page on which nothing may be wrong."""
+    async with a_watched_page(browser) as watched:
+        yield watched
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from html import unescape
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import msgspec
@@ -96,3 +97,16 @@ async def test_the_token_endpoint_can_fail_too(client: Client) -> None:
     form = {"grant_type": "refresh_token", "refresh_token": client.account.refresh_token, "client_id": client.account.app_key}
     assert (await client.send("POST", "/oauth2/token", data=form)).status == 503
     assert (await client.send("POST", "/oauth2/token", data=form)).status == 200
+
+
+async def test_a_person_is_asked_for_whom(client: Client) -> None:
+    """A browser gets a page with a link for each account; it leads to the same redirect as a program's question with that account."""
+    client.sandbox.add_account("bakery & sons")
+    query = urlencode({"response_type": "code", "client_id": client.account.app_key, "redirect_uri": "http://127.0.0.1/done"})
+    page = await client.send("GET", f"/oauth2/authorize?{query}", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert page.status == 200
+    assert "Yes, for bakery &amp; sons" in page.body.decode()
+    (link,) = (part for part in page.body.decode().split('"') if part.startswith("?") and "bakery" in part)
+    answer = await client.send("GET", f"/oauth2/authorize{unescape(link)}", headers={"Accept": "text/html"})
+    assert answer.status == 302
+    assert answer.headers["Location"].startswith("http://127.0.0.1/done?code=")

@@ -79,6 +79,9 @@ class World:
         sandbox: Their Dropboxes.
         accounts: By company.
         tell: Says to people what happens.
+
+    Attributes:
+        sandbox: Their Dropboxes.
     """
 
     def __init__(
@@ -91,7 +94,7 @@ class World:
     ) -> None:
         self._plan = plan
         self._companies = companies
-        self._sandbox = sandbox
+        self.sandbox = sandbox
         self._accounts = accounts
         self._tell = tell
 
@@ -101,7 +104,7 @@ class World:
             account = self._accounts[company.name]
             # Refresh tokens, as real customers have them: Archiver gets its access tokens by itself.
             secrets = {"refresh_token": account.refresh_token, "app_secret": account.app_secret}
-            options = {"root": "/Archive", "app_key": account.app_key, "api_url": self._sandbox.url, "content_url": self._sandbox.url}
+            options = {"root": "/Archive", "app_key": account.app_key, "api_url": self.sandbox.url, "content_url": self.sandbox.url}
             await archiver.add_customer(
                 company.name,
                 [_source_of(company)],
@@ -120,7 +123,7 @@ class World:
             passed = asyncio.get_running_loop().time() - began
             while happenings and passed >= happenings[0][0]:
                 _, rate, text = happenings.pop(0)
-                await self._sandbox.set_limits(AIRLINE, calls_per_second=rate)
+                await self.sandbox.set_limits(AIRLINE, calls_per_second=rate)
                 self._tell(text)
             due = min(plan.quiet_items, int(plan.quiet_items * passed / plan.arriving_seconds))
             for number in range(arrived, due):
@@ -140,8 +143,8 @@ class World:
 
     async def judge(self) -> tuple[AuditResult, Ledger]:
         """Compares what the Dropboxes have with what the companies had, byte by byte."""
-        ledger = await self._sandbox.ledger()
-        result = await asyncio.to_thread(audit, ledger, list(self._expected()), self._sandbox.contents())
+        ledger = await self.sandbox.ledger()
+        result = await asyncio.to_thread(audit, ledger, list(self._expected()), self.sandbox.contents())
         return result, ledger
 
 
