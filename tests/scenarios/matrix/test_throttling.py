@@ -7,6 +7,8 @@ import email.utils
 import itertools
 import statistics
 
+import pytest
+
 from archiver.destinations.memory import MemoryDestination, RateLimit
 from archiver.pipeline.events import LaneThrottled, ProviderUnavailable
 from archiver.sandbox import Fault, Limits
@@ -201,6 +203,7 @@ async def test_row_34_while_all_are_throttled_the_database_is_not_read(world: Wo
         assert assembly.fetcher.reads > reads
 
 
+@pytest.mark.timeout(180)
 @in_the_cloud
 async def test_row_41_after_six_hours_away_nobody_storms(world: Cloud) -> None:
     """One probe for all while Dropbox is away; when it is back the first ten seconds bring at most twice the steady rate of calls."""
