@@ -56,9 +56,9 @@ class Hub:
     def __init__(self, render: Callable[[], Awaitable[tuple[Mapping[str, str], str]]], clock: Clock) -> None:
         self._render = render
         self._clock = clock
-        self._turn = asyncio.Lock()
         self._closed = asyncio.Event()
         self._latest = Frame(0, float("-inf"), {}, {}, "")
+        self._coming: asyncio.Event | None = None
         self.viewers = 0
 
     def close(self) -> None:
@@ -67,15 +67,28 @@ class Hub:
 
     async def next(self, seen: int) -> Frame | None:
         """The first frame after the one with this number, at most once a second; None if there will be none."""
-        async with self._turn:
-            if self._latest.number > seen and self._clock.time() - self._latest.at < _SECONDS:
-                return None if self._closed.is_set() else self._latest
+        while True:
+            latest = self._latest
+            if latest.number > seen and self._clock.time() - latest.at < _SECONDS:
+                return None if self._closed.is_set() else latest
+            if self._coming is None:
+                return await self._make()
+            # All wait for one and the same: a frame costs a viewer one turn of the loop. Who makes it may leave; then another one does.
+            await self._coming.wait()
+
+    async def _make(self) -> Frame | None:
+        """The next frame, when it is time; those who wait for it are told also when there will be none."""
+        coming = self._coming = asyncio.Event()
+        try:
             await self._rest(self._latest.at + _SECONDS - self._clock.time())
             if self._closed.is_set():
                 return None
             parts, extra = await self._render()
             self._latest = Frame(self._latest.number + 1, self._clock.time(), parts, self._latest.parts, extra)
             return self._latest
+        finally:
+            self._coming = None
+            coming.set()
 
     async def _rest(self, seconds: float) -> None:
         if seconds > 0:
