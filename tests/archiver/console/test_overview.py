@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 
 from archiver.people import Rank
 from archiver.pipeline.events import DeliveryArchived, Event
@@ -54,3 +55,26 @@ async def test_a_running_pipeline_is_drawn(world: ConsoleWorld) -> None:
         assert word in text
     assert "style=" not in text, "the policy forbids styles in the markup"
     assert sum(moment.uploads for moment in world.archiver.moments()) == 3
+
+
+async def test_failures_stand_on_the_overview_by_cause(world: ConsoleWorld) -> None:
+    """With how many there are and a way to try them again; who only looks is shown no button, and without failures there is nothing."""
+    await world.add_customer("bakery", 2)
+    await world.archiver.import_items("bakery")
+    async with world.browser(Rank.OPERATOR) as browser, browser.get("/") as answer:
+        assert "What failed" not in await answer.text()
+    with sqlite3.connect(world.archiver.settings.database) as raw:
+        raw.execute("UPDATE deliveries SET state = 'rejected', reason = 'ConflictError', detail = 'a folder stands there'")
+        raw.execute("UPDATE lane_counters SET waiting = 0, rejected = 2")
+    raw.close()
+    await asyncio.sleep(1.1)  # the sums are looked at once a second
+    async with world.browser(Rank.VIEWER) as browser, browser.get("/") as answer:
+        assert '<div id="failing" class="looks">' in await answer.text()
+    async with world.browser(Rank.OPERATOR) as browser:
+        async with browser.get("/") as answer:
+            text = await answer.text()
+        assert "Try 2 again" in text
+        assert "a folder stands there" in text
+        assert '<div id="failing">' in text
+        async with browser.post("/failures/retry", data={"reason": "ConflictError"}) as answer:
+            assert "2 wait again" in await answer.text()
