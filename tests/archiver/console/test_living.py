@@ -114,6 +114,8 @@ async def mends_what_failed(watched: Watched, living: Living) -> None:
     """The failure is found under its cause, and the item is archived once it is tried again."""
     page = watched.page
     await page.goto(living.url)
+    await expect(page.locator("#failing")).to_contain_text("Try 1 again")
+    await watched.is_accessible()
     await page.get_by_role("link", name="1 item rejected").click()
     await watched.is_accessible()
     await page.locator("tr", has_text="booth").get_by_role("link").first.click()
