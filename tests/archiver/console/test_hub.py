@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from archiver.console.hub import Hub
+from archiver.console.hub import Frame, Hub
 from genstage.testing import VirtualClock, run
 
 
@@ -102,5 +102,25 @@ def test_the_end_comes_at_once() -> None:
             hub.close()
         assert waiting.result() is None
         assert clock.time() - began < 0.5
+
+    run(scenario)
+
+
+def test_a_frame_that_cannot_be_made_holds_up_nobody() -> None:
+    """Whoever made it is told why, and the next of those who wait makes another one."""
+
+    async def scenario() -> None:
+        rendered, clock, failures = Rendered(), VirtualClock(), [OSError("the disk is away")]
+
+        async def render() -> tuple[dict[str, str], str]:
+            if failures:
+                raise failures.pop()
+            return await rendered.render()
+
+        hub = Hub(render, clock)
+        first, second = await asyncio.gather(hub.next(0), hub.next(0), return_exceptions=True)
+        assert isinstance(first, OSError)
+        assert isinstance(second, Frame)
+        assert second.number == 1
 
     run(scenario)
