@@ -164,9 +164,9 @@ async def _play(adapter: SourceAdapter, subject: Subject, script: list[Answer], 
 
 
 async def _until_tired(work: Any, server: Babbling) -> None:
-    """Who asks for ever, as one may who watches, is stopped."""
+    """Who asks for ever, as one may who watches, or waits by the machine's own clock, is stopped."""
     task, tired = asyncio.ensure_future(work), asyncio.ensure_future(server.tired.wait())
-    await asyncio.wait({task, tired}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({task, tired}, timeout=5, return_when=asyncio.FIRST_COMPLETED)
     tired.cancel()
     if not task.done():
         task.cancel()
