@@ -95,7 +95,6 @@ class _Group:
             room -= max(0, self.limit - share - others)
         return room
 
-
     @property
     def _share(self) -> int:
         return max(1, self.limit // _LOOK_SHARE) if self.limit > 1 else 0
