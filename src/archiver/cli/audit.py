@@ -20,10 +20,16 @@ _HASH = 64  # characters of a hash
 _DETAIL = 60  # characters of a line's detail in the table; all of it is in the JSON
 
 
-async def show(*, before: int | None = None, limit: int = 20, options: Options | None = None) -> None:
+async def show(
+    *,
+    before: int | None = None,
+    limit: int = 20,
+    batches: Annotated[bool, Parameter(negative="")] = False,
+    options: Options | None = None,
+) -> None:
     """Show who did what, when, on what, from where and how it ended; the newest first.
 
-    Each batch of deliveries that came to an end is a line as well, by `archiver` itself.
+    Each batch of deliveries that came to an end is a line as well, by `archiver` itself; `--batches` shows those, too.
 
     ```
     archiver audit show
@@ -33,10 +39,11 @@ async def show(*, before: int | None = None, limit: int = 20, options: Options |
     Args:
         before: Go on before the line with this number.
         limit: How many at most.
+        batches: With the lines that tell of a batch of deliveries.
     """
     out = Output(options)
     async with Archiver.open(settings_of(options)) as archiver:
-        page = await archiver.auditor.newest(before=before, limit=limit)
+        page = await archiver.auditor.newest(before=before, limit=limit, batches=batches)
     if page:
         out.table(
             ["line", "at", "who", "from", "what", "on", "result", "detail"],

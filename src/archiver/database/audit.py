@@ -124,12 +124,13 @@ class AuditLog(Protocol):
         """A page of lines by number, the oldest first."""
         ...
 
-    async def audit_tail(self, *, before: int | None = None, limit: int = 100) -> Sequence[Line]:
+    async def audit_tail(self, *, before: int | None = None, limit: int = 100, batches: bool = True) -> Sequence[Line]:
         """A page of lines, the newest first.
 
         Args:
             before: Go on before the line with this number; None begins at the end.
             limit: How many at most.
+            batches: With those that tell of a batch of deliveries, which are nearly all; without them it costs no more.
         """
         ...
 

@@ -95,9 +95,9 @@ class Auditor:
         )
         return await self._log.audit(entry)
 
-    async def newest(self, *, before: int | None = None, limit: int = 100) -> Sequence[Line]:
-        """A page of lines, the newest first; of those before a number, if one is given."""
-        return await self._log.audit_tail(before=before, limit=limit)
+    async def newest(self, *, before: int | None = None, limit: int = 100, batches: bool = False) -> Sequence[Line]:
+        """A page of lines, the newest first; of those before a number, if one is given; on demand with every batch of deliveries."""
+        return await self._log.audit_tail(before=before, limit=limit, batches=batches)
 
     async def check(self, anchors: Sequence[Anchor] = (), *, told: Callable[[int], None] = lambda _: None) -> Chain:
         """Goes through the whole chain, and through the receipts of every batch that it tells of.

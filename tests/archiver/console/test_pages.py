@@ -6,6 +6,7 @@ import asyncio
 import re
 
 from archiver.console.routes import ROUTES
+from archiver.database.audit import SETTLED
 from archiver.database.browsing import Query
 from archiver.lifecycle import DeliveryState
 from archiver.model import CustomerState
@@ -168,6 +169,21 @@ async def test_ones_own_password(world: ConsoleWorld) -> None:
             assert answer.status == 200
     async with world.browser(Rank.VIEWER) as browser, browser.get("/settings", allow_redirects=False) as answer:
         assert answer.status == 303
+
+
+async def test_the_audit_log_shows_what_was_done_and_on_demand_every_batch(world: ConsoleWorld) -> None:
+    """The batches would drown the rest: the page is without them, and says where they are."""
+    await world.archiver.auditor.record("customers pause", "bakery")
+    for _ in range(120):
+        await world.archiver.auditor.record(SETTLED)
+    log = await text_of(world, "/audit")
+    assert "customers pause" in log
+    assert SETTLED not in log
+    everything = await text_of(world, "/audit?batches=1")
+    assert "customers pause" not in everything
+    older = re.search(r'href="(/audit\?before=\d+&amp;batches=1)"', everything)
+    assert older is not None
+    assert "customers pause" in await text_of(world, older[1].replace("&amp;", "&"))
 
 
 async def test_the_audit_log_can_be_checked(world: ConsoleWorld) -> None:

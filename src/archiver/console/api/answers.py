@@ -156,8 +156,9 @@ async def search(visit: Visit) -> Found:
 
 
 async def audit(visit: Visit) -> Sequence[Line]:
-    """A page of the audit log, the newest line first."""
-    return await visit.archiver.auditor.newest(before=visit.number("before", 0, _NUMBER) or None, limit=_limit(visit))
+    """A page of the audit log, the newest line first; with every batch of deliveries if they are asked for."""
+    before, batches = visit.number("before", 0, _NUMBER) or None, bool(visit.number("batches", 0, 1))
+    return await visit.archiver.auditor.newest(before=before, limit=_limit(visit), batches=batches)
 
 
 async def check_audit(visit: Visit) -> Chain:

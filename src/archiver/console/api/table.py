@@ -66,6 +66,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 _PAGE = Parameter("limit", "At most so many.", _LIMIT)
 _BEFORE = Parameter("before", "Where the page before ended.", _NUMBER)
 _AFTER = Parameter("after", "Where the page before ended.", _NUMBER)
+_BATCHES = Parameter("batches", "1: with the lines that tell of a batch of deliveries.", {"type": "integer", "minimum": 0, "maximum": 1})
 _WHOSE = Parameter("customer", "Only this customer's.", _TEXT)
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -139,7 +140,7 @@ OPERATIONS: tuple[Operation, ...] = (
             _PAGE,
         ),
     ),
-    Operation(method="GET", path="/audit", answer=answers.audit, rank=Rank.VIEWER, gives=Sequence[Line], query=(_BEFORE, _PAGE)),
+    Operation(method="GET", path="/audit", answer=answers.audit, rank=Rank.VIEWER, gives=Sequence[Line], query=(_BEFORE, _BATCHES, _PAGE)),
     Operation(method="POST", path="/audit/check", answer=answers.check_audit, rank=Rank.ADMIN, gives=Chain),
     Operation(method="GET", path="/workers", answer=answers.workers, rank=Rank.VIEWER, gives=Sequence[WorkerRow]),
     Operation(method="GET", path="/users", answer=answers.users, rank=Rank.ADMIN, gives=Sequence[shapes.UserShape]),

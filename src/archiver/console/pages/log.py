@@ -13,14 +13,15 @@ _MOST = (1 << 62) - 1
 
 
 async def show(visit: Visit) -> Response:
-    """The newest lines."""
+    """The newest lines; those of batches if they are asked for."""
     before = visit.number("before", 0, _MOST)
-    lines = await visit.archiver.auditor.newest(before=before or None, limit=_PAGE)
-    return visit.page("audit.html", lines=lines, more=len(lines) == _PAGE, before=before, chain=None)
+    batches = bool(visit.number("batches", 0, 1))
+    lines = await visit.archiver.auditor.newest(before=before or None, limit=_PAGE, batches=batches)
+    return visit.page("audit.html", lines=lines, more=len(lines) == _PAGE, before=before, batches=batches, chain=None)
 
 
 async def check(visit: Visit) -> Response:
     """Goes through the whole chain."""
     chain = await visit.archiver.auditor.check()
     lines = await visit.archiver.auditor.newest(limit=_PAGE)
-    return visit.page("audit.html", lines=lines, more=len(lines) == _PAGE, before=0, chain=chain)
+    return visit.page("audit.html", lines=lines, more=len(lines) == _PAGE, before=0, batches=False, chain=chain)

@@ -51,6 +51,13 @@ class AuditConformance:
         assert [line.number for line in await database.audit_tail(limit=2)] == [5, 4]
         assert [line.number for line in await database.audit_tail(before=4, limit=9)] == [3, 2, 1]
 
+    async def test_what_was_done_is_found_among_very_many_batches(self, database: Database) -> None:
+        """Without a look at the lines that only tell of deliveries."""
+        for number in range(9):
+            await database.audit(Entry(actor="ada", action="retry" if number % 3 == 0 else SETTLED, subject=str(number)))
+        assert [line.number for line in await database.audit_tail(limit=2, batches=False)] == [7, 4]
+        assert [line.number for line in await database.audit_tail(before=7, limit=9, batches=False)] == [4, 1]
+
     async def test_a_batch_is_one_line(self, database: Database) -> None:
         """It names what was written and nothing else, and its digest is that of the receipts; what is put off makes none."""
         klm, lot = await world(database, "klm"), await world(database, "lot")

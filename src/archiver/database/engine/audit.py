@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from archiver.database.audit import GENESIS, Entry, Line, Span, drafted
-from archiver.database.schema import audit, receipts, tombstones
+from archiver.database.schema import DEEDS, audit, receipts, tombstones
 from archiver.model import Millis, Receipt
 
 __all__ = ["LOCK", "append", "lines", "receipts_in", "tail"]
@@ -34,9 +34,11 @@ def lines(core: sa.Connection, after: int, limit: int) -> list[Line]:
     return [_line(row) for row in core.execute(sa.select(audit).where(audit.c.number > after).order_by(audit.c.number).limit(limit))]
 
 
-def tail(core: sa.Connection, before: int | None, limit: int) -> list[Line]:
+def tail(core: sa.Connection, before: int | None, limit: int, batches: bool) -> list[Line]:
     """A page of lines, the newest first."""
     query = sa.select(audit).order_by(audit.c.number.desc()).limit(limit)
+    if not batches:
+        query = query.where(DEEDS)
     return [_line(row) for row in core.execute(query if before is None else query.where(audit.c.number < before))]
 
 

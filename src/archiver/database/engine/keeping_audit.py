@@ -30,9 +30,9 @@ class KeepsAudit:
         """A page of lines by number, the oldest first."""
         return await self._looker.core(audit.lines, after, limit)
 
-    async def audit_tail(self: Handled, *, before: int | None = None, limit: int = 100) -> Sequence[Line]:
+    async def audit_tail(self: Handled, *, before: int | None = None, limit: int = 100, batches: bool = True) -> Sequence[Line]:
         """A page of lines, the newest first."""
-        return await self._looker.core(audit.tail, before, limit)
+        return await self._looker.core(audit.tail, before, limit, batches)
 
     async def receipts(self: Handled, spans: Sequence[Span]) -> Mapping[int, Receipt | str]:
         """The receipts of the deliveries with these numbers."""

@@ -14,9 +14,10 @@ from __future__ import annotations
 from archiver.database.schema.columns import metadata
 from archiver.database.schema.customers import connections, cursors, customers, invitations, notices, passes, workers
 from archiver.database.schema.items import deliveries, items, journal, kind_counters, lane_counters, receipts, tombstones
-from archiver.database.schema.people import api_keys, audit, sessions, user_invitations, users
+from archiver.database.schema.people import DEEDS, api_keys, audit, sessions, user_invitations, users
 
 __all__ = [
+    "DEEDS",
     "HEAD",
     "api_keys",
     "audit",
@@ -40,5 +41,5 @@ __all__ = [
     "workers",
 ]
 
-HEAD = "0013"
+HEAD = "0014"
 """The newest revision of ``archiver.database.migrations``; kept here so that opening an up-to-date database need not load Alembic."""

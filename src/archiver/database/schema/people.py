@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from archiver.database.audit import GENESIS
+from archiver.database.audit import GENESIS, SETTLED
 from archiver.database.people import Rank
 from archiver.database.schema.columns import Id, Time, metadata, one_of
 from archiver.database.texts import Words
 
-__all__ = ["api_keys", "audit", "sessions", "user_invitations", "users"]
+__all__ = ["DEEDS", "api_keys", "audit", "sessions", "user_invitations", "users"]
 
 users = sa.Table(
     "users",
@@ -72,6 +72,10 @@ audit = sa.Table(
     sa.Column("previous", sa.Text, nullable=False),
     sa.Column("hash", sa.Text, nullable=False),
 )
+DEEDS = sa.text(f"action <> '{SETTLED}'")
+"""What was done, without the batches of deliveries: a few lines among very many, and nothing that settles writes to their index."""
+sa.Index("audit_deeds", audit.c.number, sqlite_where=DEEDS, postgresql_where=DEEDS)
+
 # Only appended to, whoever writes: a line that was changed would break the chain, but what it had said would be lost.
 _REFUSED = "BEGIN SELECT RAISE(ABORT, 'lines are only appended to the audit log'); END"
 _MISFITS = f"""NEW.number IS NOT (SELECT coalesce(max(number), 0) + 1 FROM audit)
