@@ -108,7 +108,8 @@ class Archiver:
         database = engine.database
         # No total timeout: big files take long. Each adapter limits the time without progress itself.
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=120)
-        connector = aiohttp.TCPConnector(limit=0, limit_per_host=0)
+        # Sources are looked at every minute: a connection lives longer than that, since making one costs more than the look.
+        connector = aiohttp.TCPConnector(limit=0, limit_per_host=0, keepalive_timeout=90)
         async with aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=True) as http:
             try:
                 if serve:

@@ -79,6 +79,7 @@ class Fetcher(Producer[Delivery], dispatcher=KeyedDispatcher()):
         A read has several parts perhaps, and while a later one was under way the lane may have taken its demand back or have fallen. What
         nobody asks for would lie at this stage until the lane asks again, and one that is to end never does.
         """
+        lane.taken = 0
         if self._lanes.get(lane.id) is not lane:
             return []
         asked = min(lane.asked, len(fresh))

@@ -50,6 +50,7 @@ class Lane:
         puts: `put_many` calls that run.
         careful: What it heeds after a death; None if it need not.
         queued: Deliveries that have arrived and not begun.
+        taken: Deliveries that a read which is not over yet has taken: in flight already, and still counted as asked.
         archived: Items archived since it woke.
         closed_until: No call before this moment of the clock's time, for reasons that are not the pace's: its provider or source is away.
         paid: How many deliveries it took that are paid from a source's budget.
@@ -89,6 +90,7 @@ class Lane:
         "queued",
         "stopping",
         "subscription",
+        "taken",
         "trouble",
         "turn_over",
         "uploader",
@@ -119,6 +121,7 @@ class Lane:
         self.puts = 0
         self.archived = 0
         self.queued = 0
+        self.taken = 0
         self.careful: CarefulLane | None = None
         self.idle_since: float | None = None
         self.in_flight: dict[int, int] = {}
@@ -156,12 +159,17 @@ class Lane:
     @property
     def held_items(self) -> int:
         """Items asked, or delivered and not yet ended: they count against the budgets. What only waits to be settled does not."""
-        return self.asked + len(self.in_flight) - len(self._unsettled)
+        return self._coming + len(self.in_flight) - len(self._unsettled)
 
     @property
     def held_bytes(self) -> int:
         """Bytes of what is delivered and not yet ended, and an estimate of what is asked."""
-        return self._held_bytes + int(self.asked * self._item_bytes)
+        return self._held_bytes + int(self._coming * self._item_bytes)
+
+    @property
+    def _coming(self) -> int:
+        """What is asked, without what a read that is not over yet has taken for it: that is in flight already."""
+        return max(0, self.asked - self.taken)
 
     @property
     def dry(self) -> bool:
@@ -290,6 +298,7 @@ class Lane:
         for delivery in fresh:
             self._take(delivery, step.key)
         self.queued += len(fresh)
+        self.taken += len(fresh)
         return fresh
 
     def _take(self, delivery: Delivery, key: Key) -> None:

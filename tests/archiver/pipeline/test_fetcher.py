@@ -166,10 +166,12 @@ async def test_what_is_not_asked_any_more_when_a_long_read_ends_is_given_back() 
     lanes = {1: lane(1, 10)}
     subscription: Any = lanes[1].subscription
     freed: list[LaneId] = []
+    held: list[int] = []
 
     class Long(Table):
         async def waiting(self, wants: Mapping[LaneId, Want], now: int) -> Mapping[LaneId, Sequence[Delivery]]:
             await super().waiting(wants, now)
+            held.append(lanes[1].held_items)
             rows = [[delivery(1, n) for n in range(10)], [delivery(1, 10)], [delivery(1, n) for n in range(10, 14)]][len(self.reads) - 1]
             if len(self.reads) == 3:
                 subscription.outstanding = 2
@@ -181,6 +183,7 @@ async def test_what_is_not_asked_any_more_when_a_long_read_ends_is_given_back() 
     subscription.outstanding = 5
     found = await fetcher.handle_demand({1: 5})
     assert len(table.reads) == 3
+    assert held == [10, 15, 15]  # what a part of a read has taken is not counted twice
     assert [one.id for one in found[1]] == [1010, 1011]
     assert (set(lanes[1].in_flight), lanes[1].queued, freed) == ({*range(1000, 1012)}, 12, [1])
 
