@@ -31,6 +31,7 @@ _RATE_SECONDS = 10  # rates are means over this time
 _FEW_LANES = 200  # so many are read whole: every number is then of the same moment
 _SHARE = 0.01  # of the time may go into what grows with lanes
 _FRESH_SECONDS = 0.9
+_STALE_SECONDS = 10.0  # so old the sums become at most: one look that was slow, since the machine was, must not freeze the picture
 _LEARN = 500  # items that the search gets to know in one transaction: some hundredths of a second
 _LEARN_SECONDS = 0.5  # of each second, at most
 _LEARN_REST = 3.0  # times what it took
@@ -223,7 +224,7 @@ class Lookout:
         totals = await self._database.totals(int(self._clock.wall() * 1000))
         self._glance = _Glance(totals, await self._database.oldest_waiting(), await self._database.needing(_FEW_LANES))
         ended = self._clock.time()
-        self._next_glance = began + max(_FRESH_SECONDS, (ended - began) / _SHARE)
+        self._next_glance = max(began + _FRESH_SECONDS, ended + min(_STALE_SECONDS, (ended - began) / _SHARE))
 
     def _compare(self, totals: Totals) -> None:
         """Rates from the sums: what others archive is known only from them."""

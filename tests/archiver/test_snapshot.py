@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from archiver.database.survey import Totals
 from archiver.errors import UnavailableError
 from archiver.model import ConnectionState
 from archiver.pipeline.events import LaneThrottled, ProviderUnavailable
@@ -94,3 +97,23 @@ async def test_a_database_that_is_away_is_told(world: World) -> None:
     seen = await lookout.snapshot(None)
     assert (seen.away, seen.totals.customers) == ("scripted: totals", 1)
     assert (await lookout.snapshot(None)).away == ""
+
+
+@in_virtual_time
+async def test_one_slow_look_does_not_freeze_the_picture(world: World) -> None:
+    """Dear looks are rarer, so that they take a hundredth of the time; but the sums are never older than some seconds."""
+    await world.add_customer("klm")
+    totals = world.database.totals
+
+    async def slow(now: int) -> Totals:
+        await world.clock.sleep(2)
+        return await totals(now)
+
+    lookout = Lookout(world.database, world.clock)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world.database, "totals", slow)
+        await lookout.snapshot(None)
+    await world.add_customer("lot")
+    assert (await lookout.snapshot(None)).totals.customers == 1
+    await world.clock.sleep(10)
+    assert (await lookout.snapshot(None)).totals.customers == 2

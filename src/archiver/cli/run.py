@@ -75,6 +75,11 @@ async def run(  # noqa: PLR0913  each is a flag
         traces=traces,
         log_items=log_items,
     )
+    return await _serve(out, settings, until_empty=until_empty)
+
+
+async def _serve(out: Output, settings: Settings, *, until_empty: bool) -> int:
+    """Runs until it is told to stop, and says how it goes; the exit code."""
     stop = asyncio.Event()
     async with serving(settings) as archiver:
         page = await open_console(archiver, out)
